@@ -4,7 +4,7 @@
  */
 import { AppError } from "../errors.ts";
 import { int, ints, string } from "./attributes.ts";
-import { constantOf, int64s } from "./constant.ts";
+import { constantOf, dataTypeCode, int64s } from "./constant.ts";
 import { infer } from "./infer.ts";
 import type { Attribute, Attributes, Constant, Dim, DType, Graph, Node, Shape, TensorType, Value } from "./ir.ts";
 
@@ -97,6 +97,19 @@ export class GraphBuilder {
     );
     this.nodes[at] = { ...node, outputs };
     return value;
+  }
+
+  /**
+   * States the shape of the value made last, where the graph guarantees what inference cannot see (a crop to extents
+   * known only at run time).
+   */
+  declare(value: Value, shape: Shape): Value {
+    const last = this.nodes.pop();
+    if (last === undefined || last.outputs[0] !== value)
+      throw new TypeError(`"${value.name}" is not the value made last`);
+    const declared: Value = { ...value, type: { dtype: dtypeOf(last.inputs[0] ?? value), shape } };
+    this.nodes.push({ ...last, outputs: [declared, ...last.outputs.slice(1)] });
+    return declared;
   }
 
   /** The same value under a name of the caller's choice, which must be free: how graph outputs get their names. */
@@ -243,27 +256,6 @@ const identityOf = (value: Value): Omit<Value, "name"> => ({
   type: value.type,
   ...(value.elements && { elements: value.elements }),
 });
-
-/** TensorProto.DataType codes of the types we compute with. */
-const codes: { readonly [K in Exclude<DType, "other">]: number } = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  uint16: 4,
-  int16: 5,
-  int32: 6,
-  int64: 7,
-  string: 8,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  uint32: 12,
-  uint64: 13,
-  bfloat16: 16,
-};
-export const dataTypeCode = (dtype: DType): number => (dtype === "other" ? 0 : codes[dtype]);
-export const dtypeOfCode = (code: number): DType =>
-  (Object.keys(codes) as (keyof typeof codes)[]).find((k) => codes[k] === code) ?? "other";
 
 /** The type of a value a gradient passes through: unknown there is an error that names it. */
 export function typeOf(value: Value): TensorType {

@@ -21,6 +21,27 @@ export const elementBytes: { readonly [K in DType]: number } = {
   other: 0,
 };
 
+/** TensorProto.DataType codes of the types we compute with. */
+const codes: { readonly [K in Exclude<DType, "other">]: number } = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+};
+export const dataTypeCode = (dtype: DType): number => (dtype === "other" ? 0 : codes[dtype]);
+export const dtypeOfCode = (code: number): DType =>
+  (Object.keys(codes) as (keyof typeof codes)[]).find((k) => codes[k] === code) ?? "other";
+
 /** Number of elements of a static shape. */
 export const volume = (dims: readonly number[]): number => dims.reduce((n, d) => n * d, 1);
 
