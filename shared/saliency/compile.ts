@@ -1,0 +1,172 @@
+/** @file A classifier's graph to its explainer's: the forward part as it is, the backward part and the maps added. */
+import { deconvnet, guided } from "../autodiff/modified.ts";
+import { rules } from "../autodiff/rules.ts";
+import type { RuleTable } from "../autodiff/vjp.ts";
+import { AppError } from "../errors.ts";
+import { GraphBuilder, isStatic, rankOf, shapeOf } from "../graph/builder.ts";
+import type { Dim, Graph, Node, Value } from "../graph/ir.ts";
+import { combineMaps, normalisedWeights, tokensToMap } from "./combine.ts";
+import { saliencyHead } from "./heads.ts";
+import { type ChosenLayer, imageInput, imageLayout, LayerFinder } from "./layers.ts";
+import { axesOf, type Layout } from "./layout.ts";
+import { isSigned } from "./method.ts";
+import { differentiate, findScores } from "./objective.ts";
+import { unfused } from "./shadow.ts";
+import type { BackwardRules, ExplainSpec, LayerRecord, Manifest } from "./spec.ts";
+
+/** Written into every explainer; part of its key, so that a change of meaning is never served from a cache. */
+export const compilerVersion = "backlight 0.1.0";
+/** Where the manifest stands in the explainer's metadata_props. */
+export const manifestKey = "backlight";
+
+export interface Explainer {
+  /** Inputs: the model's, and `target` int64 [N]. Outputs: the model's, `saliency`, and `map/<layer>` where asked for. */
+  readonly graph: Graph;
+  readonly manifest: Manifest;
+}
+
+const tables: { readonly [K in BackwardRules]: RuleTable } = { true: rules, guided, deconvnet };
+
+/**
+ * @param graph as `importModel` and `prepare` give it
+ * @param source the digest of the model file, for the manifest
+ * @throws AppError `spec-invalid` (layer, class axis, method that do not fit), `model-unsupported` (no gradient rule)
+ */
+export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manifest["source"]): Explainer {
+  const image = imageInput(graph);
+  const scores = findScores(graph, spec);
+  const finder = new LayerFinder(graph, image, scores.value);
+  const real = spec.method.head.kind === "grid" && spec.method.head.extract === "conv-real";
+  const sites = finder
+    .choose(spec.layers)
+    .map((layer) => (real ? convolutionOf(layer, finder, spec) : { layer, read: layer.value }));
+  const g = new GraphBuilder(graph);
+  const gradients = differentiate(
+    g,
+    scores,
+    spec,
+    sites.map((s) => s.layer.value),
+    tables[spec.method.rules],
+  );
+  const maps = sites.map(({ layer, read, conv }, i) => {
+    const dy = channelsFirst(g, gradients[i] ?? layer.value, layer.layout);
+    const x = channelsFirst(g, unfused(g, graph, read), layer.layout);
+    const map = saliencyHead({ g, x, dy, ...(conv && { conv }) }, spec.method.head);
+    return layer.layout === "tokens" ? g.node("Squeeze", [map, g.int64([1])]) : map;
+  });
+  const weights = normalisedWeights(spec.weights, sites.length);
+  const layers = sites.map(({ layer }, i) => record(layer, weights[i] ?? 0));
+  const combined = combination(g, spec, image, maps, layers);
+  const saliency = g.named(combined, "saliency");
+  const raw = spec.layerMaps ? maps.map((map, i) => g.named(map, `map/${layers[i]?.name}`)) : [];
+  const single = layers.length === 1 ? layers[0] : undefined;
+  const manifest: Manifest = {
+    compiler: compilerVersion,
+    source,
+    spec,
+    objectiveTensor: scores.value.name,
+    classes: scores.classes,
+    layers,
+    saliency: {
+      kind: single === undefined ? "combination" : single.layout === "tokens" ? "tokens" : "layer",
+      shape: shapeOf(saliency),
+      signed: single !== undefined && isSigned(spec.method.head),
+    },
+    input: {
+      name: image.name,
+      layout: imageAxes(image, finder) === "nhwc" ? "nhwc" : "nchw",
+      shape: shapeOf(image),
+      dtype: image.type?.dtype ?? "float32",
+    },
+  };
+  const metadata = new Map([...graph.metadata, [manifestKey, JSON.stringify(manifest)]]);
+  return { graph: g.build([...graph.outputs, saliency, ...raw], metadata), manifest };
+}
+
+const imageAxes = (image: Value, finder: LayerFinder): Layout | undefined =>
+  finder.list().find((l) => l.name === image.name)?.layout ?? imageLayout(image);
+
+/** Channels to axis 1; float32, in which heads compute whatever the model's own type. */
+function channelsFirst(g: GraphBuilder, v: Value, layout: Layout): Value {
+  const { channel, spatial } = axesOf[layout];
+  const moved = channel === 1 ? v : g.transpose(v, [0, channel, ...spatial]);
+  return g.cast(moved, "float32");
+}
+
+interface Site {
+  readonly layer: ChosenLayer;
+  /** What the head reads as activations. */
+  readonly read: Value;
+  readonly conv?: Node;
+}
+
+/** The convolution whose output the layer is; for layers chosen by rule, the last one before it. */
+function convolutionOf(layer: ChosenLayer, finder: LayerFinder, spec: ExplainSpec): Site {
+  const byRule = !Array.isArray(spec.layers);
+  for (let v: Value | null | undefined = layer.value; v; ) {
+    const node = finder.path.producer.get(v);
+    const [x] = node?.inputs ?? [];
+    if (node?.op === "Conv" && x) {
+      return { layer: { ...layer, value: v, layout: rankOf(v) === 4 ? "nchw" : "ncl" }, read: x, conv: node };
+    }
+    if (!byRule) break;
+    v = x;
+  }
+  const convs = finder
+    .list()
+    .filter((l) => l.op === "Conv")
+    .map((l) => `"${l.name}"`);
+  throw new AppError(
+    "spec-invalid",
+    `conv-real reads an existing convolution, and "${layer.value.name}" is not the output of one; outputs of convolutions are ${convs.slice(-5).join(", ") || "none"}`,
+    { layer: layer.value.name },
+  );
+}
+
+const record = (layer: ChosenLayer, weight: number): LayerRecord => ({
+  name: layer.value.name,
+  layout: layer.layout,
+  shape: shapeOf(layer.value),
+  grid: layer.grid,
+  weight,
+});
+
+function combination(
+  g: GraphBuilder,
+  spec: ExplainSpec,
+  image: Value,
+  maps: readonly Value[],
+  layers: readonly LayerRecord[],
+): Value {
+  const [first] = maps;
+  if (first === undefined) throw new TypeError("an explainer has a layer");
+  if (maps.length === 1) return first;
+  const layout = imageLayout(image);
+  if (layout !== "nchw" && layout !== "nhwc") {
+    throw new AppError(
+      "spec-invalid",
+      `layers are combined at the resolution of an image, and the input "${image.name}" is none; choose one layer`,
+    );
+  }
+  const { spatial } = axesOf[layout];
+  const shape = shapeOf(image);
+  const [h = 1, w = 1] = spatial.map((a): Dim => shape[a] ?? 1);
+  const sizes = isStatic([h, w]) ? g.int64([Number(h), Number(w)]) : g.gather(g.shapeOf(image), g.int64(spatial), 0);
+  const planar = maps.map((map, i) => {
+    const layer = layers[i];
+    if (layer?.layout === "nchw" || layer?.layout === "nhwc") return map;
+    if (layer?.layout === "tokens" && layer.grid) return tokensToMap(g, map, layer.grid);
+    throw new AppError(
+      "spec-invalid",
+      `"${layer?.name}" has no grid of patches to put on the image, so it cannot be combined; choose it alone`,
+      { layer: layer?.name },
+    );
+  });
+  return combineMaps(
+    g,
+    planar,
+    layers.map((l) => l.weight),
+    spec.combine,
+    { shape: [h, w], sizes },
+  );
+}
