@@ -1,0 +1,111 @@
+/**
+ * @file The glyphs of printable ASCII (32 to 126) as one strip of coverage values. Data only; `text.ts` draws with it.
+ * Aileron Regular by Sora Sagano (CC0 1.0, public domain), rasterised at 32 pixels.
+ */
+
+/** Rows of the strip, and the row the letters stand on. */
+export const FONT_HEIGHT = 33;
+export const FONT_BASELINE = 27;
+
+/** Free columns on either side of each glyph in the strip, so that smoothing does not touch a neighbour. */
+export const FONT_PADDING = 2;
+
+/** How far each glyph moves the pen, in strip columns. */
+export const FONT_ADVANCES: readonly number[] = [
+  7, 8, 11, 18, 18, 23, 21, 7, 10, 10, 18, 19, 7, 9, 7, 10, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 7, 7, 18, 19, 19,
+  16, 28, 20, 20, 22, 22, 18, 18, 22, 24, 9, 18, 20, 18, 28, 23, 23, 19, 23, 20, 19, 19, 22, 20, 30, 20, 18, 19, 9, 10,
+  10, 19, 17, 10, 17, 19, 17, 20, 18, 10, 20, 18, 7, 7, 17, 8, 27, 18, 19, 19, 20, 11, 14, 10, 18, 16, 25, 15, 16, 15,
+  10, 8, 10, 18,
+];
+
+/** The strip, row by row: 4 bits of coverage a pixel, zlib, base64. */
+export const FONT_STRIP =
+  "eNrtXWuMJFd1rurHTE/39HRLWMFhvTtj/0hsDNsDs3awHHZGWWBZnLhHWRzFYOiJ7F9hoWeFf0QC3AOYxBK2e4JNpESxekgCkSLZvQ4vRQT3gEKA" +
+  "yHLPrmMjCN6eXezYweuteT/6UTf3nnPuo6qre3q8dryBqR+9NXVv1b11Xt85555ba1l7x97xBh5jY6Pq3B4bG9mjSK/H1eKnJX7eufubUwu99rx2" +
+  "wrKin9sj996xC+liTP9RZK09ivR4vIXNSOVMudO7vr1nQsdX+U92bo/ge0fvB2NL6jzG2MKuDMJu2uxH3Cnvldh9QXcaV++buXzpNsC2lHIyNtWV" +
+  "TAHEyL2Q7o264Yb4rY7ucnqR+p5o/xpDtVDjA4u7RhAQ5qVdtNk1VIMd79dXu1mNN/xw/kT70dc2uhGBLdEr2U0rh6B+M2PsL+Gs/6kL4lKWaBP6" +
+  "ouP+u4cOlYlXpaMlsDPHzr7ysLp0XU1SNvyI87K0Q8fOut/SBiaHJO9ncOD1yKPuj0cJAfCAPz5Ue+Wr8rYPnNXnuzhCf6vnIehzjdEWZQ2FO4y9" +
+  "8jV5/dhT7o8njIavGr34MeM99fZfMsXKkD68QteLda/opZiLJ1W8I8XqHuG8nQ8wqfxe5v5sIriBKVZc+5T77bRJT6afB/8MMoyDxb/DwIU+VJ5B" +
+  "/keUzUNjbY3mKtB4xsscUOPy5M7BXuQvLg2qS83jIx379P23+P3ElPdqN6txWVhDaQWHF7oQQUN1dja2RrrDj++JswQ/OWVZyVZaOktSGukmfHRy" +
+  "eZfTG4IbSvxp2/JSQYVaA2p4y67w05ZyBA4SyUsgHzjoPjWnFMmNmFKoyk+ayNGQeEgjvWsawtt+X/71Lv7EH+qHlGl4GpXmGK7qe7CBHECa25b3" +
+  "lPr/s0fepHK2W1/xm2+mvaLHGDItQ/RjbMUQzmhNDPCMaVkeNxr+02wgEhXFrCcMesKj6HnwT2ET6SpEo7qO1BCqbAvSxxkgQ5Ez1nZWsd85/bAl" +
+  "KZzR7R6gev/GJUF1ko126eMIZ2HI/T+A6tfKqb9o6LbdG1T3b1iVNOrOydY+NguY+MxHOJNiDM1qnL105NBd5s39iOHFqV363zCjsnv3UYdQXog3" +
+  "UTbOnj10Dxp8u9q882jNleY2QYIbb46JA/nu3ntDGbUaLo5V1sHzat15Yw1tUajWuuvGanPXWj3A3/YEO03zK4OKqvzEgZaMatjq2JicY5Q17z70" +
+  "APuFbqiwOfUHP9Le0yir38Vnf753qM7BO3mgGl++n0lrAJyjHjExoU+zTeo6NnboM0IVAxrGjjlIonLr7hsq7ijREybrg+oQoXFhg2CYaw8gNnh0" +
+  "B4AU42KefThWeUMxp9pQajy86IfqP5to48Hhc5cE1e0mwOiD+gyq/TpD9WtlKRLLhhUcn+0JqssjQwsozTOphSQ4WdU1K9tEmwwyeMY/UYynw41X" +
+  "43/nWiNc49ZJ+lxyrvkojwvDMqUMflUadSm4VlXn5hL8IVbWMMmZJtzIJdSuoszC/aWt3ZIwIpRzEIGHD934ZPqKB9ic8r9vbRiEoDlG2QbQ75ym" +
+  "0LvxFo8aGl788/z3VkwW9QTV42g9TKhuIpMrFbIGdeAcGV32ghjG2dTP2Q8WWjZs6IYQ9so1gHz+yZpQTQ64cLetbAPUvLwGTBRqma9D2wQo+yQo" +
+  "uJps3k0rNa5M+KB6vNnOhNzMpUB1gDYZfT4xrbzw1xmqXytLUZrQVrBvsyeoTi6GETdrK5zQ4GQNsbTNW8srFLit+28m135olw44OOzA8iilP9l2" +
+  "Wr56VYyWB50ZEgwPywxpmJWR5ENaQ/tAegyVjYMgJcXlCEJKDoSlutsYwSoLCmSb5CT8PdoeaR/Li+VlgxAR9PqdNZzCjKbQQXRzTDVUpyEHQD2L" +
+  "FqwXqD4IGOq1EQXgzvCmtAbjW6pHmK0a/+A1oKxqOK8b+oBcCTCQ1TXfZE2oBowm/9uGDvlVeOUKkET4Sv1IgmwLnjihA6gJpcZ92z6ojrdWX+sE" +
+  "eFeoDr56OUN134ZhBYsTvUA1d9Pz03glnVqIAMQ4y9YwU5myIZb23Rwl97ky0TGwDzrCTaWsFPiknlavnkHjvwhdZkyaVM8jyW0jo18Tkhh+Ujkj" +
+  "YdRkiHmHmVbzqLgnelGcfvSF3iyPACQb5mHF3UnCVkrwDG9H2ZRBCByKjEvGNViZa3WG6hKa20qzV6h+OymIaSNWwZuIsoy0BpVzqkdlkxyNUxqR" +
+  "4Y1Uw5x+HE7bWYbrs12gmlw30O1Bwb94MyleYaiByn6amytkvhgmQo4edJ7RkqEccIJqu5Wd7cQL+1POhYdoAn1PuN+iyzedfeUhmV69+NMRmmPo" +
+  "fgcTgimK4s1WtvTmp1oP6XfBF4TTovD6pFJEHmt9w4o84X7D8t1lhe93LnxeEudjKpvqGeNmB1K0tQsnZdLCMxQ6MgJoBoVARcDDEz5meZuIH0fp" +
+  "4vhq6WyEhQRC8iVWeoLq3MwAGmhnRRKaj8nxTmbK8AZa18ObiuiexoKcgS4pELitACpQxFundXYHhBS15KaHLKVYvOsGyVhGuwzj/pHBE0T7gzBi" +
+  "1QBAMoJejgtti7q73xoZf/+rMA/DIOkxgZDX8Ef2t5SHMNwwiAJZIt4ZCVVeNfQAUS8QqvHh/I2Xe4Tqq8ioeGwEKJRVXpDWAEwh9si40hyPeO1P" +
+  "UINNUi6uXPvn3aAaPG/6Bf45M6VlYVCn0VLMWJVVMrHcwFRXdfJx3pAMiQTS+hema50yHxGR2NvECezTmUmdaxXpVTfDdIpz1tAmszXF9vM/1i2v" +
+  "PsNp3tWBCzeVfMCIHlXdhZlcHJUtiyzs01bAGEuUdDxjGBc9FIq+gC8RYfKOc0KkpjG5KKwihkEQkqT0wkGoYZCv1otb8NxZ9znnuQXg1rQidOu2" +
+  "2ma/xCcwyx4PJU7qlZtr1+QuUJ1cMSB0zjedd30e7L2+O0/+wHidxo6wUbnE1M8mPuy8fFI/ehxfvCJUCSI+JbLzUp8dV0tLFWRvTKXeUv/mD63n" +
+  "YTYT1m867Ct/PZWkF64skrdJj8/WQdURa/qenNDv02+mrrxkl/3f9uRob1CdoBjfayOEQvGYRFmDhLAt0EMhLvoEGqp1w4YB1cC82magjJhQbRXW" +
+  "4UFzQCD+m1mDOKiwKsUkvyXTjbNWblsT87whGX1bXplJrvRvdlpfdOrHb8dEP9tq3X0jZSYrrU++39nG+OjFI59p4OTi7CdHPg7vFx5nUJVqtrKt" +
+  "5vETxhqBVu2sO2pY0Cfu/DBbO8t/VuVdd+BdcfY/R47JpcOiGOq8fwas3rxTKIV750dAfETC0TMUYoDQK/BXB6GyTkABrAmC7ILHFBOALUTzd9Ec" +
+  "IuHod7GHCN6wCEU2JZWTm6JGyDllqpfHFlDpSbgZoMmt7v43mXCdIPFMp6CXv2+lRNh+N01j55fvYOybiIorIjP9vE6doWsTEctiBGxAH4RFcL3R" +
+  "C4fjFkRtw8VxGl7whuStVZ6zDvMexS2rOEv+N+fJlJ42xqLl9QDyYlweCNWB/btAdbzNLQZXUUyEGzplDbKbskdlXebk5nQKvdGhAW1MjG0GyYgH" +
+  "qlGf8+uSrn0sneEqmnBlzuugZOoBNpJU6xc2ZeZIMjILHpmJNtSVwARHjKbaSFt2Bcx1kZ9iIiMm2P0WlN5+kWq9CsUAZ2+2ptgvRWg12w7VhzFh" +
+  "QXrJ+ZnAH+z6stA9XBM6I9ZU0EqKofZBfOEdg1buJykxabIUzil1cQ59JZuJtBVkkITfDVYQ9NmqnZPmHyxHqGmQz+kpgh9aDKNRtWtMPs369MUf" +
+  "qkyZyIveNUZ2h+6hJsWO3qAa/G+M0ZV37Z3OfplfsW8ok6cwwP8lLrkF6QMNssKzh06wNY0Gpwggnx37OAIbhjAR1m7awhX3pM+g2Q+yr5tdxsGl" +
+  "zqyIpb4rXTYRaaoMXaahph26A3iQZCPt5MUoNhCqA/t3geqYcms8NmJIGMDSohad6gL1UAMgClP2eiq4wa6dR8q37k3vANWDgioJjDZEZrM8b9U4" +
+  "3R2aXrGlFiQKjX6mlgIrdY9kyGJEkpnKZGByRllkmqoYNQSL4BDu9GHC7jzMHF7DOS1TM8pL0614f67VDtWUsJAWdE6UbMzJRKu+C9ffIbDgvc5B" +
+  "/m/UPwYKiUATBCeTpXCeE2qfAb5x05hd5TwJg8044Kb3Q7gLLmemLl0VFPCSkZSIb/aSbFepMqjeqOt1oqzOLn/AADWcOPLfdncF1YMrPghtm05c" +
+  "yW+R1UdIX2eljJXYMyPXoj2suXNC308r34FCuLDDWBNlBIubyu1JyJvZi+1h3JVOY9Q0LsKi9NXB7g7y6JfMV3VRpdSBIljr4iwHkBfzA7hA/Q59" +
+  "OtreH9ewxztCdb9KOnltRJlPJrmtRUdk8bCHHMBWlsW+BVy59gbrt2ro8FzPpBvUEarBAbeRRaKOYWiLs4ALIiExRwWpyHZt3VG8KcjsDEoG1TlI" +
+  "mcksCrQO9r8hFUpKOEN+PSXZD0CUChY+j9l5kPaKkagwW1PiTtPQStWWCQvSyw3Ra0N3VXehmmKZDYpgabttjEnMWIxa9m0TQVBti1QixCxR/uT+" +
+  "ZpI/tACKm6vHVB5NRJck1TDQQO1xg3xvb070ANVZmSqzrM+o6jFL15Txg0eWuhoTHrFk/pv8HB/wpnkf+gUwqRXkaJrT6VdqGuOYPGJJE4ydE8LZ" +
+  "iUC8M0RZdJkRz9aN5Mo2FqBAjiPfBtXhcmsqKNd6D65gkTsPHm95ClwA4fahDRKJN3SRZFnZZBtBPdCb0gWiKW8Bpq0CerOKKwiq19mGFQTVUc77" +
+  "MJvU9Ey2PDikBRiOM50avkSk4xFNa6IrVIcEWdD/trLbkHTIr3EpHZE8W9GJAz3pcQngUo0XTB2PbWnPr4tniV4ZBDUQfVrCPGLUFaJQaIRsjbzF" +
+  "bLVAGIZZG1QnPOsZKTHVYfhxvXclUGMhikmREzjvH2OF1jVGrHbvC87j4tEVIZHD/O0rs6UFGb2UN1HkILyryuQWWjv2FZN812/1ANX961RVBhNl" +
+  "alWWR/QnLmLZ92H21au9okvnCNUR1sg+U0XW+jF9zNxLW5jZAaqjVJkljisehMpFyGzT2OApgrm2UGbyDcvM5glhevHq0D2YJ+1nW+94U6nk9xze" +
+  "yp4Nlp43O/URZVJOUWpPBMBiUQbXYvrZF267TZKaI+x7yzCZYKh2NT22vKSB/uOSTsxTwR4A1YytBkI1D/GtwqIhOlzfgqFamJ+THRqYksErHmAK" +
+  "a4OhOunqGJrLdH6Jy/O0VV6Q7qK5kNXUbs+014mrjhhCajv8r+JMp2TZH//Nd0gJ0zKoSepF1tqKdopq4PEUjByg2ZrS6V4PVA94s5CwJCF+5KqA" +
+  "ugsfhqlcXLiAxQTvGGlSon+w2hIllFrdgsyMUP0Va2g9ypUGoxfbITwT6ysZ0ttxxNW+yhmDfIe3QbpPiE0Gw/PBUB0eqxw//AsZL6fOVCT2h5xT" +
+  "JQphMdQ1bYGsPMmArIf+1GGtL6cppzz+9NiYJxOn/e9Vq3tUHdVhMlRdCO5DTpWQ4p2qugGXZVSNikynY2UF3kiV3GzeZ/kDgZrAWi18f4/CjCSk" +
+  "NNbIy7CqugQdp31YWPAOUfVC16g6LPV4x6ia/YdyYLyZN+6AD9ZN0anNB0fVXN6v9sbzuuHGWtNcRRrtBtVWcY1TY5a8mXScC2CyYQ3JTHfllzqS" +
+  "zqrykwEdPix41kKRpHnOn5DbgSV3KGtnUEcTgYoo4MIQmcZpNXuzFRUx1QbVW3JyKa2XKWOBWd1FGgum2qC4dwxan3WY+yU/S2mplTvgfUDjPjYV" +
+  "ZunMhjW+TnBEos8jiH7ikkoxFeaMtWrsn28x98s31TtAtRdbW1ZVdiyv5FrXQElnzKCUtJE4bLhllmIFRdUmbkvN6JgAjzBPZhjy7pBTNcdGc0B4" +
+  "zzw2W+at8yhm4ceY+9lx/4Yy9lnTjzBdCbsgZ1I5L8MLMU6WczIHopxBahnVYAUzrex5n1y9YwK8Ihm51CkBfs2IIWinr/KKnjzl4mGrPKJo4tFY" +
+  "5wS45W04pcStpi2prbgfDNUir5On7jwadKZFri4kVz/zm/u1eVNvG2XnfJIxPm/o+KDgWGKjQ26VffuD7zFDCsH7lIZq076SUm/6FNlU1wCoVtuU" +
+  "DV6YC8zqLnwYCh9R3G0bg6jI49gX/CwdptXzUasC752pW4V5qzbXz+Summki15RVnSdzOC1rdAzy4R6PwTX7BGNGrbRHPb1hsCgrW5SZMh5IIPNr" +
+  "K35bkCCPMEvSlvviag8J8PyM1WWt2lDqK35PUTDB/C497Qb04D2pMSF4SF7m2B5lvk9GDLCX0oHvzh1wiTnD2zIjKNga50RAA4mr9+ZSuGcFOPak" +
+  "1kViSSBUy9LTQkeoNgRPxGoHZVTktRHDW1Z+2RSdA43Oa9XGArq3IcpmjSX6RT9UL+siFZFpUf53hE1nVoVlGs2T38btb7bZ9rYyiWtIBkECCGkY" +
+  "0un5+UCByYkVJwM0IRYVhVKWyW6boNqfvjdbA/QZLUGZ4NCge4oFdCUnB1ycFAnfQtAY8M73sDWTpWlhD+F8fEtwDbOuiW1roGVV5in1QAZxqGFl" +
+  "NojCcx7C4e8QcugVsQf5wmSnqHp8Noa6FLlvhBNaol+ylRYVo656CY8twP3Rqpr38OmDp3dOgCeQvZ6yMnM6EWfdUoggrZsRcoa/M6U0ubSi3UjD" +
+  "r2QGgv8RbDEv+suLQ2X3s0FuCne//076389NyYIZjmMRHhT3UUnPog5NqRSeqTUw3mzw1nZWOkL1uEsubEeoNgRP/OY8CR11WplPNDzWoLDauazM" +
+  "6lhvBpr4ncc9vo+cLFFWbtEorkr/m0tfHyw6bQ40dWaj1M7V6pZfMsgB3/kjWpifMuJbyFwO6spy3JqQZXKZzTu42dquz3g6V6Al9Q5QrS6ik4Mo" +
+  "h1kOMO7tY8CxT7tCJJS0e6k2H2UUHY46k1Z+ZRiJMdiSvmtpmdDbrkmd6qWszHv0bViVEfKfOKEl+vVjZhVTO21QLbWZlHv/mlU4tSNU0xqYpwLc" +
+  "pEVYKjWPfFVHLP1iq6NK/CAH2QdAqOq5pKQlCaoXaFGfX2nfCfRWDdbBmTLtrk7F2Pd/4yJ7/EqsUkBnfsBIsuJQJLgmhtMySHAFOO4mC3WOqkHp" +
+  "yOMQ14tELa+N6GNXO1OmNbCdUx0rwOmNAirAwVTBUrb2fdRkKxtI4FPEu5mcRN7KYhn8uFO1GXrmDBfEtqxesdnmxJEDvvMnUCinCFPdVB4G1Nvb" +
+  "F+elzxPDWmbgSuI5ba3M1k5QvWyVMR+1E1QTxSDQTIHwgS/WPoYVvW9U2m28AMwckEUxI2XC5s3xZc7iu6SOTxLMhdkU7UksKzwyK8DjK71odXmU" +
+  "IF3sjGiRZIpMmVBmMO3IcA9UE18w+WXFuQBXZ3aE6vwsaZ6xWcuQOa3UVHdV2vYpBIgMrkMMC15IGbIdGbiVt7RC5VH7J9sLUDRYBy9qKXe1bokK" +
+  "4D+Qpce0zzxrxMsQ+UfQ3fLUNAXsmVzSKUGI2iudoRqyAwVtJCqm6KnumY3csscaxNi4uVkrYm7WsjwNxmZRjGVwQTnX8E22D/lUo7A32Yy7ypc/" +
+  "LMQw7mbWtLGOqMykfEDWHWlz4rDie2eohqr0GGnWaSj6SMvJg8MHRLYdeI3xhk6eGiyg1k5QbdnVRk9QfQDsKjplrAXVMMuBY4D02UZQDsSjLtyz" +
+  "OUCkdP6Rm7tkvbiAxDtFhUBWskEEzalUQ79ns9ZkIK28m5aSi6G6xLmZ1IJcuyuvCPVBE11w/RXgVIEiC1CuT1vhx7tBNQxJ/rdnX7Uhc4ZSR6AK" +
+  "NO/6Ei+wkh1DvkF5SZlmXthSN4oxbgXtssV+4TAUvGKZqIIR62b2kl9/PfUnkkKZFY7rzYm3Pke7hKjqztHJVNxbGIPUyD5zK/VH0QAEQ3Uc9gSU" +
+  "Sx2hOire9KDOydlOIwCqreq/NH0JmXrHfdVSFbHheaOhtArenvgSitwUpiebFAuldlnqY3HVkdZ7fBvkPL9F4SykQAdkrYN8wH7DqkrJGNjoEaqF" +
+  "SxPGDzIwMY+r4OmDQigPA8RVoIJUuyd2bdMY3GztANVLXDm3LW+QGQjV3OqNCJZgqqQudu9vBY7B4XdVVaWtomvHmfmY3O3zAyLXgFvhIFf6OcXY" +
+  "K+TbC2FGwhzUSd7SqCZfNLiszLNpSVSV0bfKuOP/zdYd9GixqJZzb3PwuyLsa0cO5U2oHlg3wTfwyLR8Q6oaNPMTKFrmQs6W2mUxwBp3va+q5YG4" +
+  "NMhe+uAJhDm72rrzKH3rRFTaqURY/fgNJZSsKD8/hutTjuudULji30XrKRVVFOK+kn214aDULe2AiyWhGx7EocR8+fn31CL20aqsEzc+gbJkBF31" +
+  "40drK52hOsGeHaPPwcD1CCPRu00cf6gS3s601xqUWOAnUMwSH2jYMBqwpD3iuPdyys36/YrD7CdHjtbcUQn1eguWA18RCTHaKFDc9qzE0APi7Ot6" +
+  "84xkAGZYd4bqPrZ9/FiTbGj1J/IzLgfZs3ymUyAzQgqKWBpaaxx/v8f4ma0doZr2QVrO5mhXqLbK7OFDJYpbmq1PHq01gsfgwvDiex6E6Q2yb0zQ" +
+  "fCvYhb9SRaaXRWK4jyG9hPNNuy9DVASWcI9Iug16PoEyFxyruB2qyvL6o1ZQU1amtWq77MtByw8FJ9Y6cyRmZp5hyJyUGM/XypTM1YzMFSwzN0f9" +
+  "iv82/U0w2/gUmTFUzPhSWJ8ohvuK0tJ+c0K3+LMyE0EUCjlY0GO91zL8b3TAU3ppVCC92v7n/YyZ52tleoArxcXnU53XqvdpVlBKe8NYupmhyxlR" +
+  "yGRagxAL/FqZwTlswHI46aeCrcIPqE23+RXv9rAiqb/cncCdS0kyHVQtkSVDq97K/7Uy7ejtDNWw6/H3sQpk1VEUfrficUi8zTzpcFWJlSwXMFo7" +
+  "QjUn7RooIOsO1fipPAxv2WE1VNsYQjtldSZ9iU98BfCMKiFel6uzArMziB+QiqQSiwRVpxnq4PlaWTOQVMamJawqq0qgu+4se3nS0us3sqzM+p3v" +
+  "Ou5//ZXld8DtbnypLfuGjCv/2vNhUQ1VxiJT6H7H7CJFJPqo8zM5+Q+ph+igmt/4Kaclv0iqds+jQ13tKcngoVAEP9YXKS96XgnAA8zHtylEsD92" +
+  "tiXPRcOFhz05dqWGapr3OxdOWp2h2oo+5v7M3EsdB1/ObyOqTZ81iKtFutvPGt8PNV/u9qeYFE+ZrFghgro/GglIATzqGJ9nLepi4gJCSxnTeEnC" +
+  "aJkK8XGVmWqMDngP/4tE5DH3p6NQG5pioUf4OUH4E2qm4qsF8v0+VJPfUJCzF63Dbneo5qZDOH/XO4vdodp611Puj2TG8jo1lDEDOY/Io3KmD2Cw" +
+  "eF3twknZWJFuZQI8sVodfdAJlUUh391cc6Vdl10/LNotOdHrHbgVttjlvw4Y3/Znoy5ab+gx3Nj9PRGn+YUj73tEfojzV+YInVh/A0ZNPT2mHb03" +
+  "jbVBgq8g6FKP6D9NWOrbOO1puEt4jx4+pPTqj0j7p/trD6uPvYVv2b0Y9/yx9f0CHQ8sdPOdRi8vQQ5Khe942OB1dSwv/X+s1m/EoDv8dx1d9wS9" +
+  "iiO7rVbCAuZyCXrYyzcPX/1RPtcey5r/XceuxTjWs/iKXZuxjW7rjKcuMzmunHs1d/32d52f32vtHa8JVO/wP2uxtuTNJR02FLTl3cCvJmXcyxWq" +
+  "c+1WqL86LaE69fLkG8jB7PplJlLD23tq9et19LH6B2+sBEPbh9klgM7rCdWHiq30pfrRe8fe8St7wP/Z5E4Go+0lgM7rCdUpJtbEg5sW9li6d/za" +
+  "H6FPOfSfhbUd7g8uJTvwOkI1+2nH/18mGKr/F12vsHE=";
