@@ -1,0 +1,162 @@
+/**
+ * @file Sessions kept between runs within a byte budget. Knows nothing of what a session computes or where models come
+ * from: the caller gives a key and how to make the session.
+ */
+import { AppError } from "../errors.ts";
+import { checkCancelled, type Session } from "./runtime.ts";
+
+/** A session and what keeping it costs: weights plus what its runs need, as the maker estimates it. */
+export interface Sized {
+  readonly session: Session;
+  readonly bytes: number;
+}
+
+export type PoolEvent =
+  | { readonly kind: "creating" | "created" | "reused" | "released" | "running"; readonly key: string }
+  | { readonly kind: "waiting"; readonly key: string; readonly ahead: number };
+
+export interface PoolOptions {
+  /** Idle sessions are released, least recently used first, while all together exceed this. */
+  readonly bytesMax: number;
+  readonly onEvent?: (event: PoolEvent) => void;
+}
+
+interface Entry {
+  readonly made: Promise<Sized>;
+  /** Known once made. */
+  bytes: number;
+  /** Callers who wait for it or run it: never released while there is one. */
+  users: number;
+}
+
+/**
+ * Runs callers one at a time, over sessions that are created once a key and kept while they fit the budget. One session
+ * that alone exceeds the budget is kept until another is asked for.
+ */
+export class SessionPool {
+  readonly #options: PoolOptions;
+  /** In order of use: the first is the one used longest ago. */
+  readonly #entries = new Map<string, Entry>();
+  #turn: Promise<void> = Promise.resolve();
+  #ahead = 0;
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of the sessions held now. */
+  get bytes(): number {
+    return [...this.#entries.values()].reduce((sum, entry) => sum + entry.bytes, 0);
+  }
+
+  /** Keys of the sessions held now, the one used longest ago first. */
+  get keys(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /**
+   * Calls `use` with the session of `key`, alone in this pool. Who asks for a key that is being made waits for the same
+   * session; a make that fails is forgotten, so the next caller tries anew. The signal ends this caller's wait, never
+   * a make others wait for.
+   */
+  async use<T>(
+    key: string,
+    make: () => Promise<Sized>,
+    use: (session: Session) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    if (this.#closed) throw new TypeError("the pool is closed");
+    checkCancelled(signal, "waiting for a session");
+    const entry = this.#entry(key, make);
+    entry.users += 1;
+    try {
+      const { session } = await abortable(entry.made, signal);
+      return await this.#alone(key, () => use(session), signal);
+    } finally {
+      entry.users -= 1;
+      this.#trim();
+    }
+  }
+
+  /** Releases all sessions; those in use when their callers are done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#turn;
+    this.#trim();
+  }
+
+  #entry(key: string, make: () => Promise<Sized>): Entry {
+    const known = this.#entries.get(key);
+    if (known !== undefined) {
+      this.#emit({ kind: "reused", key });
+      this.#entries.delete(key); // re-inserted as the most recent
+      this.#entries.set(key, known);
+      return known;
+    }
+    this.#emit({ kind: "creating", key });
+    const made = make();
+    const entry: Entry = { made, bytes: 0, users: 0 };
+    this.#entries.set(key, entry);
+    made.then(
+      ({ bytes }) => {
+        entry.bytes = bytes;
+        this.#emit({ kind: "created", key });
+        this.#trim();
+      },
+      () => this.#entries.delete(key),
+    );
+    return entry;
+  }
+
+  /** Waits for all who came before. A caller who gives up leaves the queue without running. */
+  async #alone<T>(key: string, run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const before = this.#turn;
+    let done: () => void = () => {};
+    this.#turn = new Promise((resolve) => {
+      done = resolve;
+    });
+    if (this.#ahead > 0) this.#emit({ kind: "waiting", key, ahead: this.#ahead });
+    this.#ahead += 1;
+    try {
+      await abortable(before, signal);
+      this.#emit({ kind: "running", key });
+      return await run();
+    } finally {
+      this.#ahead -= 1;
+      // Whoever is next waits for those before this one too, also when this one gave up early.
+      before.then(done, done);
+    }
+  }
+
+  #trim(): void {
+    for (const [key, entry] of this.#entries) {
+      if (!this.#closed && this.bytes <= this.#options.bytesMax) return;
+      if (entry.users > 0 || (!this.#closed && this.#entries.size === 1)) continue;
+      this.#entries.delete(key);
+      entry.made.then(
+        async ({ session }) => {
+          await session.release();
+          this.#emit({ kind: "released", key });
+        },
+        () => {},
+      );
+    }
+  }
+
+  #emit(event: PoolEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}
+
+/** The promise, or `cancelled` as soon as the signal is aborted. The promise itself goes on. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const cancel = (): void =>
+      reject(new AppError("cancelled", "waiting for a session was cancelled", {}, { cause: signal.reason }));
+    if (signal.aborted) return cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", cancel));
+  });
+}
