@@ -1,0 +1,131 @@
+/** @file What one `explain` command works with, made ready before the first image is read: wrong usage shows here. */
+import { AppError } from "../../shared/errors.ts";
+import type { ColourMapName } from "../../shared/imaging/colour.ts";
+import type { Recipe } from "../../shared/models/recipe.ts";
+import { parseMethod } from "../../shared/saliency/method.ts";
+import type { ExplainSpec, Method } from "../../shared/saliency/spec.ts";
+import type { Args } from "./args.ts";
+import { type Explainer, makeExplainer } from "./explainer.ts";
+import { ExplainerPool } from "./explainer-pool.ts";
+import { type LoadedModel, loadModel } from "./model.ts";
+import { type ProbabilityKind, probabilityKind } from "./prediction.ts";
+import { type CardInfo, labelNotes, photosRefused, readCardInfo, recipeFor } from "./recipe.ts";
+import type { Circumstances } from "./result.ts";
+import { readRuntime } from "./runtime-args.ts";
+import { readInputSize, readSpec, type Size } from "./spec-args.ts";
+import { readTargets, type Target } from "./targets.ts";
+import type { Terminal } from "./terminal.ts";
+import { version } from "./version.ts";
+
+export const writeKinds = ["overlay", "heatmap", "npy", "json"] as const;
+export type WriteKind = (typeof writeKinds)[number];
+
+export interface Drawing {
+  readonly colours: ColourMapName | undefined;
+  readonly alpha: number | undefined;
+}
+
+export interface ExplainJob {
+  readonly model: LoadedModel;
+  readonly labels: CardInfo["labels"];
+  /** How photos become the model's input, or why none can. */
+  readonly recipe: Recipe | AppError;
+  readonly circumstances: Circumstances;
+  readonly spec: ExplainSpec;
+  /** One a method: a single one unless methods are compared. */
+  readonly explainers: readonly Explainer[];
+  readonly probabilities: ProbabilityKind;
+  readonly targets: readonly Target[];
+  readonly pool: ExplainerPool;
+  readonly out: string;
+  readonly write: ReadonlySet<WriteKind>;
+  readonly sheet: "none" | "grid" | "compare";
+  readonly drawing: Drawing;
+  readonly terminal: Terminal;
+}
+
+type Chosen = Pick<ExplainJob, "out" | "write" | "sheet" | "drawing" | "terminal">;
+
+/** Loads the model, compiles an explainer a method, and resolves the targets. */
+export async function prepareJob(args: Args, chosen: Chosen): Promise<ExplainJob> {
+  const { terminal } = chosen;
+  const asked = args.text("model");
+  if (asked === undefined) {
+    throw new AppError("spec-invalid", "--model says which model to explain (an .onnx file or a catalogue name)");
+  }
+  const inputSize = readInputSize(args);
+  const runtime = await readRuntime(args);
+  terminal.progress(`reading ${asked}`);
+  const options = { inputSize, card: args.text("card"), environment: terminal.environment };
+  const declared = await loadModel(asked, options);
+  const card = await readCardInfo(declared);
+  const { recipe, notes } = tryRecipe(declared, card, inputSize);
+  const model = await atRecipeSize(declared, recipe, asked, options);
+  const layerMaps = chosen.write.has("npy") || chosen.sheet === "grid";
+  const spec = withCard(readSpec(args, layerMaps), args, card);
+  const methods = chosen.sheet === "compare" ? args.list("compare").map(parseMethod) : [spec.method];
+  terminal.progress(`compiling ${model.name}`);
+  const explainers = methods.map((method: Method) => makeExplainer(model, { ...spec, method }));
+  const [first] = explainers;
+  if (first === undefined) throw new AppError("spec-invalid", "--compare needs at least one method");
+  const classes = typeof first.manifest.classes === "number" ? first.manifest.classes : null;
+  const targets = readTargets(args.list("target"), card.labels, classes);
+  const allNotes = [...notes, ...labelNotes(card, classes)];
+  for (const note of allNotes) terminal.note(`note: ${note}`);
+  return {
+    ...chosen,
+    model,
+    labels: card.labels,
+    recipe,
+    circumstances: {
+      backlight: version(),
+      runtime: runtime.name,
+      model: { name: model.name, sha256: model.sha256, bytes: model.bytes.length },
+      card: card.file,
+      recipe: recipe instanceof AppError ? null : recipe,
+      notes: allNotes,
+    },
+    spec,
+    explainers,
+    probabilities: probabilityKind(model.graph, first.manifest.objectiveTensor),
+    targets,
+    pool: new ExplainerPool(runtime, model, terminal.progress),
+  };
+}
+
+/** A model that takes no photos still takes arrays, so the refusal is kept for the first photo. */
+function tryRecipe(
+  model: LoadedModel,
+  card: CardInfo,
+  size: Size | undefined,
+): { readonly recipe: Recipe | AppError; readonly notes: readonly string[] } {
+  try {
+    return recipeFor(model.input, card, size);
+  } catch (error) {
+    if (!photosRefused(error) || card.card !== null) throw error;
+    return { recipe: error, notes: [] };
+  }
+}
+
+/** Gradients need fixed extents: a model that leaves its size open gets the recipe's. */
+async function atRecipeSize(
+  model: LoadedModel,
+  recipe: Recipe | AppError,
+  asked: string,
+  options: Parameters<typeof loadModel>[1],
+): Promise<LoadedModel> {
+  const open = model.input.shape.slice(1).some((d) => typeof d === "string");
+  if (recipe instanceof AppError || !open) return model;
+  return loadModel(asked, { ...options, inputSize: { height: recipe.height, width: recipe.width } });
+}
+
+/** The card's objective tensor and layers, where the command line says nothing else. */
+function withCard(spec: ExplainSpec, args: Args, { card }: CardInfo): ExplainSpec {
+  const output = spec.output ?? card?.output;
+  const useLayers = args.text("layers") === undefined && card?.layers !== undefined;
+  return {
+    ...spec,
+    ...(output !== undefined && { output }),
+    ...(useLayers && card?.layers && { layers: card.layers }),
+  };
+}

@@ -1,0 +1,130 @@
+/** @file What the model says: its scores as a ranking with names and probabilities. */
+import { AppError } from "../../shared/errors.ts";
+import { halfToFloat } from "../../shared/graph/constant.ts";
+import type { Graph, Value } from "../../shared/graph/ir.ts";
+import { namedValues, producers } from "../../shared/graph/walk.ts";
+import { type Labels, labelOf } from "../../shared/models/labels.ts";
+import type { Feeds, RunTensor } from "../../shared/runtime/runtime.ts";
+import type { Manifest } from "../../shared/saliency/spec.ts";
+
+/** One class of a ranking. */
+export interface ClassScore {
+  readonly class: number;
+  readonly name: string;
+  /** At the objective's tensor: a logit, unless the objective is taken elsewhere. */
+  readonly score: number;
+  readonly probability: number;
+}
+
+/**
+ * How probabilities come from scores: by the model's own last operator, as they are where they lie in [0, 1] by
+ * construction, or by a softmax where the model ends in scores.
+ */
+export type ProbabilityKind = "softmax" | "sigmoid" | "the scores themselves" | "softmax of the scores";
+
+export interface Prediction {
+  readonly kind: ProbabilityKind;
+  /** All classes, best first; of equal scores the lower index, as the explainer ranks them. */
+  readonly ranking: readonly ClassScore[];
+}
+
+/** The explainer's graph with the objective's tensor among its outputs, where targets are ranked. */
+export function withScores(graph: Graph, { objectiveTensor }: Manifest): Graph {
+  if (graph.outputs.some((v) => v.name === objectiveTensor)) return graph;
+  const scores = namedValues(graph).get(objectiveTensor);
+  return scores === undefined ? graph : { ...graph, outputs: [...graph.outputs, scores] };
+}
+
+/** Operators that only move or pick values. */
+const moving = new Set("Identity Reshape Flatten Squeeze Unsqueeze Cast Dropout Transpose Slice Gather".split(" "));
+/** Operators that keep values within [0, 1] if all they read is. */
+const keeping = new Set("ReduceMax ReduceMean Max MaxPool GlobalMaxPool GlobalAveragePool Mul Concat".split(" "));
+
+/** Decided from the graph, so that it is the same for every image. */
+export function probabilityKind(graph: Graph, objectiveTensor: string): ProbabilityKind {
+  const made = producers(graph);
+  const isUnit = (value: Value | null): boolean => {
+    const node = value === null ? undefined : made.get(value);
+    if (node === undefined) return false;
+    if (node.op === "Sigmoid" || node.op === "Softmax" || node.op === "HardSigmoid") return true;
+    if (moving.has(node.op)) return isUnit(node.inputs[0] ?? null);
+    return keeping.has(node.op) && node.inputs.every((v) => v === null || isUnit(v));
+  };
+  const scores = namedValues(graph).get(objectiveTensor);
+  if (scores !== undefined && isUnit(scores)) return "the scores themselves";
+  let final: ProbabilityKind = "softmax of the scores";
+  for (let value: Value | null | undefined = graph.outputs[0]; value && value !== scores; ) {
+    const node = made.get(value);
+    if (node?.op === "Softmax" || node?.op === "LogSoftmax") final = "softmax";
+    else if (node?.op === "Sigmoid") final = "sigmoid";
+    else if (node === undefined || !moving.has(node.op)) return "softmax of the scores";
+    value = node.inputs[0];
+  }
+  return final;
+}
+
+/**
+ * The ranking at the objective's tensor, read from the outputs of a run.
+ * @throws AppError `runtime-failed` where scores are not finite: the model's weights or the input are broken
+ */
+export function readPrediction(
+  outputs: Feeds,
+  manifest: Manifest,
+  kind: ProbabilityKind,
+  labels: Labels | null,
+): Prediction {
+  const { objectiveTensor } = manifest;
+  const tensor = outputs[objectiveTensor];
+  if (tensor === undefined) throw new AppError("runtime-failed", `the explainer returned no "${objectiveTensor}"`);
+  const classes = typeof manifest.classes === "number" ? manifest.classes : (tensor.dims[1] ?? 1);
+  const scores = classScores(numbersOf(tensor, objectiveTensor), tensor.dims, classes);
+  const broken = scores.findIndex((s) => !Number.isFinite(s));
+  if (broken >= 0) {
+    throw new AppError(
+      "runtime-failed",
+      `the model's score of ${labelOf(labels, broken)} is ${scores[broken]}: its weights or the input hold NaN or ` +
+        "overflow; check the model file and the preprocessing",
+    );
+  }
+  const probabilities = probabilitiesOf(scores, kind);
+  const ranking = scores
+    .map((score, i) => ({ class: i, name: labelOf(labels, i), score, probability: probabilities[i] ?? 0 }))
+    .sort((a, b) => b.score - a.score || a.class - b.class);
+  return { kind, ranking };
+}
+
+function probabilitiesOf(scores: readonly number[], kind: ProbabilityKind): readonly number[] {
+  if (kind === "the scores themselves") return scores;
+  return kind === "sigmoid" ? scores.map((x) => 1 / (1 + Math.exp(-x))) : softmax(scores);
+}
+
+/** One score a class: the values themselves, or of a dense output log sum_v exp(y_c(v)), which `pointing` explains. */
+function classScores(values: readonly number[], dims: readonly number[], classes: number): readonly number[] {
+  if (values.length === classes) return values;
+  const last = dims.at(-1) === classes && dims[1] !== classes; // channels last
+  return Array.from({ length: classes }, (_, c) => {
+    const inner = values.length / classes;
+    const own = Array.from({ length: inner }, (_, v) => values[last ? v * classes + c : c * inner + v] ?? 0);
+    const top = Math.max(...own);
+    return top + Math.log(own.reduce((sum, x) => sum + Math.exp(x - top), 0));
+  });
+}
+
+function numbersOf(tensor: RunTensor, name: string): readonly number[] {
+  switch (tensor.dtype) {
+    case "float32":
+    case "float64":
+      return Array.from(tensor.data);
+    case "float16":
+      return Array.from(tensor.data, halfToFloat);
+    default:
+      throw new AppError("runtime-failed", `the scores "${name}" are ${tensor.dtype}, not floating point`);
+  }
+}
+
+function softmax(scores: readonly number[]): readonly number[] {
+  const top = Math.max(...scores);
+  const raised = scores.map((s) => Math.exp(s - top));
+  const sum = raised.reduce((a, b) => a + b, 0);
+  return raised.map((r) => r / sum);
+}
