@@ -8,6 +8,7 @@ import { typeOf } from "../../shared/graph/builder.ts";
 import type { Dim, DType, Graph, Shape } from "../../shared/graph/ir.ts";
 import { prepare } from "../../shared/graph/prepare.ts";
 import { externalLocations } from "../../shared/onnx/external.ts";
+import { rejectNonFinite } from "../../shared/onnx/finite.ts";
 import { importModel } from "../../shared/onnx/import.ts";
 import type { ExternalData } from "../../shared/runtime/runtime.ts";
 import { imageInput, imageLayout } from "../../shared/saliency/layers.ts";
@@ -100,9 +101,9 @@ function wantedShape({ name, layout, shape }: ImageInput, { inputSize, batch }: 
 
 function graphOf(file: ModelFile, inputShapes?: ReadonlyMap<string, Shape>): Graph {
   const found = new Map(file.external.map(({ path: location, data }) => [location, data]));
-  const shapes = inputShapes === undefined ? {} : { inputShapes };
-  const { graph, declared } = importModel(file.bytes, { external: (location) => found.get(location), ...shapes });
-  return prepare(graph, { declared, ...shapes });
+  const { graph, declared } = importModel(file.bytes, { external: (location) => found.get(location) });
+  rejectNonFinite(graph);
+  return prepare(graph, { declared, ...(inputShapes && { inputShapes }) });
 }
 
 /** A path, as opposed to a name of the catalogue. */
@@ -112,7 +113,7 @@ const isFileName = (argument: string): boolean => /\.onnx$/i.test(argument) || /
 async function readExternalFiles(file: string, bytes: Uint8Array): Promise<readonly ExternalData[]> {
   const folder = path.dirname(file);
   return Promise.all(
-    locationsOf(bytes).map(async (location) => {
+    externalLocations(bytes).map(async (location) => {
       const data = await readOptional(path.join(folder, location), "weights file");
       if (data !== undefined) return { path: location, data };
       throw new AppError(
@@ -122,16 +123,6 @@ async function readExternalFiles(file: string, bytes: Uint8Array): Promise<reado
       );
     }),
   );
-}
-
-/** What is no model at all says so better when it is imported. */
-function locationsOf(bytes: Uint8Array): readonly string[] {
-  try {
-    return externalLocations(bytes);
-  } catch (error) {
-    importModel(bytes);
-    throw error;
-  }
 }
 
 /**

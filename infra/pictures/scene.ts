@@ -1,6 +1,6 @@
 /**
- * @file Draws the scene of the README's picture: a daisy and a traffic light, two classes of ImageNet a classifier knows,
- * painted by formula so that it is ours to ship. Writes scene.png beside this file; the same bytes every time.
+ * @file Draws the scene of the README's picture: a daisy and a traffic light, two classes of ImageNet a classifier
+ *   knows, painted by formula so that it is ours to ship. Writes scene.png beside this file; the same bytes every time.
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -5,7 +5,10 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import { dtypeOf, rankOf } from "../graph/builder.ts";
 import type { Value } from "../graph/ir.ts";
 
-/** Moves `axis` last, applies `matrix` ([from, to]) to it, and moves it back: out[.., j, ..] = sum_i x[.., i, ..] m[i, j]. */
+/**
+ * Moves `axis` last, applies `matrix` ([from, to]) to it, and moves it back: out[.., j, ..] = sum_i x[.., i, ..] m[i,
+ * j].
+ */
 export function contractAxis(g: GraphBuilder, x: Value, axis: number, matrix: Value): Value {
   const rank = rankOf(x);
   if (axis === rank - 1) return g.matmul(x, matrix);

@@ -94,7 +94,9 @@ function dependents(nodes: readonly Node[], wanted: readonly Value[], table: Rul
   return active;
 }
 
-/** Whether gradients flow through a value at all. A value of unknown type may be one: the error comes if one must pass. */
+/**
+ * Whether gradients flow through a value at all. A value of unknown type may be one: the error comes if one must pass.
+ */
 export const isDifferentiable = (v: Value): boolean => v.type === undefined || floatTypes.has(v.type.dtype);
 
 /**

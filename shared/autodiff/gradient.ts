@@ -13,8 +13,9 @@ export interface GradientOptions {
 }
 
 /**
- * A graph whose inputs are the model's and one `cotangent/<y>` for each differentiated tensor y (of y's type and shape), and
- * whose outputs are `gradient/<x>` = sum_y (dy/dx)^T cotangent_y for each x asked for, of x's type and shape.
+ * A graph whose inputs are the model's and one `cotangent/<y>` for each differentiated tensor y (of y's type and
+ * shape), and whose outputs are `gradient/<x>` = sum_y (dy/dx)^T cotangent_y for each x asked for, of x's type and
+ * shape.
  *
  * A tensor no path reaches has gradient zero. Weights keep their names and values.
  * @throws AppError `spec-invalid` for a name the model does not have or a tensor that is not floating point;

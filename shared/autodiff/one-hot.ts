@@ -174,7 +174,8 @@ function classRow(
 
 function dense(g: GraphBuilder, { at, axis, amount }: OneHot, index: Value): Value {
   const classes = g.gather(g.shapeOf(at), g.int64([axis]), 0);
-  const hot = g.node("OneHot", [index, classes, g.constant(constantOf(dtypeOf(at), [2], [0, 1]))], { axis: int(1) }); // [N, C]
+  // [N, C]
+  const hot = g.node("OneHot", [index, classes, g.constant(constantOf(dtypeOf(at), [2], [0, 1]))], { axis: int(1) });
   const spread = axis === 0 ? [-1] : shapeOf(at).map((_, i) => (i === 0 ? 0 : i === axis ? -1 : 1));
   return g.mul(g.reshape(hot, spread), amount);
 }

@@ -24,7 +24,10 @@ function read<K extends Attribute["kind"]>(node: Node, name: string, kind: K): P
   return attribute.value as Payloads[K]; // the kind was just compared
 }
 
-/** The integer attribute as a number; saturates at the safe range (INT64_MAX as "to the end" stays larger than any extent). */
+/**
+ * The integer attribute as a number; saturates at the safe range (INT64_MAX as "to the end" stays larger than any
+ * extent).
+ */
 export const getInt = (node: Node, name: string, otherwise: number): number =>
   saturate(read(node, name, "int")) ?? otherwise;
 export const getFloat = (node: Node, name: string, otherwise: number): number => read(node, name, "float") ?? otherwise;

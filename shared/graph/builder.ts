@@ -1,6 +1,6 @@
 /**
- * @file Adds nodes to a graph. Only the builder makes nodes, so three things hold by construction: every value's type is
- * inferred at once, names are unique, and nodes are in topological order.
+ * @file Adds nodes to a graph. Only the builder makes nodes, so three things hold by construction: every value's type
+ *   is inferred at once, names are unique, and nodes are in topological order.
  */
 import { AppError } from "../errors.ts";
 import { int, ints, string } from "./attributes.ts";

@@ -1,4 +1,6 @@
-/** @file Constants: reading their elements and making them. Views where the bytes are aligned, copies only where not. */
+/**
+ * @file Constants: reading their elements and making them. Views where the bytes are aligned, copies only where not.
+ */
 import { AppError } from "../errors.ts";
 import type { Constant, DType } from "./ir.ts";
 
@@ -106,7 +108,9 @@ export function numbers(constant: Constant): ArrayLike<number> & Iterable<number
   }
 }
 
-/** Makes a constant of any numeric type from doubles (rounded to the type) or, for 64-bit integers, from bigints too. */
+/**
+ * Makes a constant of any numeric type from doubles (rounded to the type) or, for 64-bit integers, from bigints too.
+ */
 export function constantOf(dtype: DType, dims: readonly number[], values: ArrayLike<number>): Constant {
   return { dtype, dims, bytes: encode(dtype, values) };
 }

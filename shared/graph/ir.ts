@@ -37,7 +37,9 @@ export interface TensorType {
   readonly shape: Shape;
 }
 
-/** A tensor known when compiling. `bytes` are little-endian, row-major, often a view on the model file: never written. */
+/**
+ * A tensor known when compiling. `bytes` are little-endian, row-major, often a view on the model file: never written.
+ */
 export interface Constant {
   readonly dtype: DType;
   readonly dims: readonly number[];

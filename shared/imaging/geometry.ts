@@ -49,7 +49,9 @@ function place(photo: Size, input: Size, resized: Size, offsetX: number, offsetY
     right: offsetX + resized.width <= input.width ? photo.width : (input.width - offsetX) / scaleX,
     bottom: offsetY + resized.height <= input.height ? photo.height : (input.height - offsetY) / scaleY,
   };
-  return { photo, input, resized, scaleX, scaleY, offsetX, offsetY, covered };
+  // Copies: callers pass whole pictures, whose pixels must not live on in a result.
+  const size = ({ width, height }: Size): Size => ({ width, height });
+  return { photo: size(photo), input: size(input), resized: size(resized), scaleX, scaleY, offsetX, offsetY, covered };
 }
 
 /** The geometry of a fit. Throws `card-invalid` when a crop is larger than what it is cut from. */

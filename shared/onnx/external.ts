@@ -1,7 +1,7 @@
 /** @file Weights that lie in a file beside the model (TensorProto.external_data). Reads no file itself. */
 import { AppError } from "../errors.ts";
-import { decode } from "./decode.ts";
-import { modelProto, type TensorProto } from "./schema.ts";
+import { decodeModel } from "./decode-model.ts";
+import type { TensorProto } from "./schema.ts";
 
 /** TensorProto.DataLocation.EXTERNAL. */
 const externalLocation = 1n;
@@ -13,7 +13,7 @@ export const isExternal = (tensor: TensorProto): boolean => tensor.data_location
 
 /** The locations of all files that the model's weights lie in: what to load before `importModel`. */
 export function externalLocations(bytes: Uint8Array): readonly string[] {
-  const graph = decode(modelProto, bytes).graph;
+  const graph = decodeModel(bytes).graph;
   const attributes = (graph?.node ?? []).flatMap((n) => n.attribute ?? []);
   const tensors = [...(graph?.initializer ?? []), ...attributes.flatMap((a) => a.t ?? [])];
   return [...new Set(tensors.filter(isExternal).map((t) => reference(t, t.name ?? "").location))];

@@ -6,11 +6,10 @@ import { AppError } from "../errors.ts";
 import { opsetMax } from "../graph/builder.ts";
 import type { Graph, TensorType } from "../graph/ir.ts";
 import { buildGraph } from "./build-graph.ts";
-import { decode } from "./decode.ts";
+import { decodeModel } from "./decode-model.ts";
 import type { ExternalFiles } from "./external.ts";
 import { lift, opsetOldest } from "./lift.ts";
-import { type ModelProto, modelProto } from "./schema.ts";
-import { sniff } from "./sniff.ts";
+import type { ModelProto } from "./schema.ts";
 import { typeOfValueInfo } from "./value-info.ts";
 
 export interface ImportOptions {
@@ -46,24 +45,6 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Imp
     opset,
     producer: { name: model.producer_name ?? "", version: model.producer_version ?? "" },
   };
-}
-
-/** The message, or an error that says what the bytes are instead. */
-function decodeModel(bytes: Uint8Array): ModelProto {
-  const instead = (cause: unknown): AppError => {
-    const kind = sniff(bytes);
-    if (kind === undefined && cause instanceof AppError) return cause;
-    const why = kind === undefined ? "it has no graph" : kind === "empty" ? "it is empty" : `it looks like ${kind}`;
-    return new AppError("model-malformed", `the file is not an ONNX model: ${why}`, {}, { cause });
-  };
-  let model: ModelProto;
-  try {
-    model = decode(modelProto, bytes);
-  } catch (error) {
-    throw instead(error);
-  }
-  if (model.graph === undefined) throw instead(undefined);
-  return model;
 }
 
 /** Versions by domain, "" for ai.onnx. */

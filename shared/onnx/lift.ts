@@ -34,8 +34,8 @@ const opsetForFloat16 = 19;
 
 /**
  * The graph in opset 18 (19 in half precision), or itself where it is in 18 or newer. `declared` are types the file
- * claims for tensors whose type cannot be inferred. Throws `model-unsupported` where an old operator has no equal in opset 18, and for what the
- * runtime refuses in any opset.
+ * claims for tensors whose type cannot be inferred. Throws `model-unsupported` where an old operator has no equal in
+ * opset 18, and for what the runtime refuses in any opset.
  */
 export function lift(graph: Graph, declared: ReadonlyMap<string, TensorType> = new Map()): Graph {
   for (const node of graph.nodes) rejectUnsupported(node, graph.opset);

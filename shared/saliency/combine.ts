@@ -30,8 +30,8 @@ export function normalisedWeights(weights: ExplainSpec["weights"], count: number
 }
 
 /**
- * Each map resized bilinearly (half-pixel centres, no antialiasing) to `size`, scaled to [0, 1] for each image (a constant
- * map becomes 0), then the weighted sum, or the weighted geometric mean prod m_j^w_j (0^w = 0: zeros veto).
+ * Each map resized bilinearly (half-pixel centres, no antialiasing) to `size`, scaled to [0, 1] for each image (a
+ * constant map becomes 0), then the weighted sum, or the weighted geometric mean prod m_j^w_j (0^w = 0: zeros veto).
  *
  * @param maps [N, 1, h_j, w_j]
  * @returns [N, 1, H, W] in [0, 1]

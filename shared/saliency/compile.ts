@@ -20,7 +20,9 @@ export const compilerVersion = "backlight 0.1.0";
 export const manifestKey = "backlight";
 
 export interface Explainer {
-  /** Inputs: the model's, and `target` int64 [N]. Outputs: the model's, `saliency`, and `map/<layer>` where asked for. */
+  /**
+   * Inputs: the model's, and `target` int64 [N]. Outputs: the model's, `saliency`, and `map/<layer>` where asked for.
+   */
   readonly graph: Graph;
   readonly manifest: Manifest;
 }
@@ -118,7 +120,8 @@ function convolutionOf(layer: ChosenLayer, finder: LayerFinder, spec: ExplainSpe
     .map((l) => `"${l.name}"`);
   throw new AppError(
     "spec-invalid",
-    `conv-real reads an existing convolution, and "${layer.value.name}" is not the output of one; outputs of convolutions are ${convs.slice(-5).join(", ") || "none"}`,
+    `conv-real reads an existing convolution, and "${layer.value.name}" is not the output of one; ` +
+      `outputs of convolutions are ${convs.slice(-5).join(", ") || "none"}`,
     { layer: layer.value.name },
   );
 }

@@ -1,7 +1,7 @@
 /**
- * @file Extract and Aggregate (paper, sections 3.1 and 3.2): from a layer's activations and gradients to one number at each
- * location, in closed form, never through the K x K tensor of contributions. Everything here is channels first,
- * [N, K, ...spatial]; what comes out is [N, 1, ...spatial].
+ * @file Extract and Aggregate (paper, sections 3.1 and 3.2): from a layer's activations and gradients to one number at
+ *   each location, in closed form, never through the K x K tensor of contributions. Everything here is channels first,
+ *   [N, K, ...spatial]; what comes out is [N, 1, ...spatial].
  */
 
 import { type Window, windowAttributes, windowOf } from "../autodiff/window.ts";
@@ -47,7 +47,10 @@ function layerCam({ g, x, dy }: HeadSite): Value {
   return g.relu(channelSum(g, g.mul(x, g.relu(dy))));
 }
 
-/** relu(sum_k w_k x_k), w_k = sum_u relu(g) / (2 + S_k relu(g)), S_k = sum_u x. Chattopadhay et al. 2018, exp-score form. */
+/**
+ * relu(sum_k w_k x_k), w_k = sum_u relu(g) / (2 + S_k relu(g)), S_k = sum_u x. Chattopadhay et al. 2018, exp-score
+ * form.
+ */
 function gradCamPlusPlus({ g, x, dy }: HeadSite): Value {
   const axes = spatialAxes(dy);
   const positive = g.relu(dy);
@@ -193,9 +196,9 @@ function elementwise(g: GraphBuilder, dy: Value, patch: Patch, aggregate: Aggreg
 // --- contributions c_a,b = g_a p_b: every pair, within each group ------------------------------------------------
 
 /**
- * With S sum, Q sum of squares (Q+ and Q- of the positive and negative part), over the group's channels of g and its patch:
- * sum S(g)S(p); norm sqrt(Q(g)Q(p)); filter-norm sqrt(Q+(g)Q+(p) + Q-(g)Q-(p)); max the largest of the four products of
- * extremes; max-abs max|g| max|p|. Groups add up (sums) or compete (maxima).
+ * With S sum, Q sum of squares (Q+ and Q- of the positive and negative part), over the group's channels of g and its
+ * patch: sum S(g)S(p); norm sqrt(Q(g)Q(p)); filter-norm sqrt(Q+(g)Q+(p) + Q-(g)Q-(p)); max the largest of the four
+ * products of extremes; max-abs max|g| max|p|. Groups add up (sums) or compete (maxima).
  */
 function outer(g: GraphBuilder, dy: Value, x: Value, taps: Taps, group: number, aggregate: Aggregate): Value {
   const total = (v: Value): Value => channelSum(g, v, group);

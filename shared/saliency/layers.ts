@@ -32,7 +32,9 @@ export interface ChosenLayer {
   readonly grid: LayerRecord["grid"];
 }
 
-/** Maps with more locations a side than this are left to those who ask for them, unless they are a quarter of the input. */
+/**
+ * Maps with more locations a side than this are left to those who ask for them, unless they are a quarter of the input.
+ */
 const fineMapMax = 32;
 /** How many of a transformer's equally large token layers `auto` combines. */
 const tokenLayersMax = 4;
@@ -91,8 +93,8 @@ export class LayerFinder {
       if (found.length === 0) {
         throw new AppError(
           "spec-invalid",
-          `no layer of this model is a map of locations between "${this.#image.name}" and the objective, so none can be chosen automatically; ` +
-            "name tensors with --layers, or explain at the input",
+          `no layer of this model is a map of locations between "${this.#image.name}" and the objective, ` +
+            "so none can be chosen automatically; name tensors with --layers, or explain at the input",
         );
       }
       return layers === "last" ? found.slice(-1) : found;
@@ -104,10 +106,10 @@ export class LayerFinder {
   }
 
   /**
-   * The good layers, shallow to deep: for each size of map the tensor that most ways from image to objective pass, after
-   * an activation if one of them is, and of those the last: the end of a stage, before the stride. Maps finer than a
-   * quarter of the input and than 32 locations a side are left out while coarser ones exist. Of a transformer's equally
-   * large token layers up to four, evenly deep, whose every token still has a gradient.
+   * The good layers, shallow to deep: for each size of map the tensor that most ways from image to objective pass,
+   * after an activation if one of them is, and of those the last: the end of a stage, before the stride. Maps finer
+   * than a quarter of the input and than 32 locations a side are left out while coarser ones exist. Of a transformer's
+   * equally large token layers up to four, evenly deep, whose every token still has a gradient.
    */
   automatic(): readonly ChosenLayer[] {
     const active = this.#fullSupport();

@@ -1,6 +1,7 @@
 /**
- * @file Which axis of a tensor is what. Operators that fix the meaning of their axes (convolutions, poolings) label them;
- * the labels spread through everything that keeps or permutes axes. Extents prove nothing: a 3x3 map ends in 3 as well.
+ * @file Which axis of a tensor is what. Operators that fix the meaning of their axes (convolutions, poolings) label
+ *   them; the labels spread through everything that keeps or permutes axes. Extents prove nothing: a 3x3 map ends in 3
+ *   as well.
  */
 import { getInt, getInts } from "../graph/attributes.ts";
 import { numbers } from "../graph/constant.ts";

@@ -1,4 +1,7 @@
-/** @file The objective: which scalar is differentiated, found in the graph; its target class; its gradient to start from. */
+/**
+ * @file The objective: which scalar is differentiated, found in the graph; its target class; its gradient to start
+ * from.
+ */
 import { backward } from "../autodiff/backward.ts";
 import { startFromClass } from "../autodiff/one-hot.ts";
 import type { RuleTable } from "../autodiff/vjp.ts";
@@ -38,7 +41,8 @@ export function findScores(graph: Graph, spec: Pick<ExplainSpec, "objective" | "
   if (value.type === undefined || !floatTypes.has(value.type.dtype)) {
     throw new AppError(
       "spec-invalid",
-      `"${value.name}" is not a floating-point tensor, so nothing can be differentiated there; name another with --output`,
+      `"${value.name}" is not a floating-point tensor, so nothing can be differentiated there; ` +
+        "name another with --output",
       { tensor: value.name },
     );
   }
@@ -80,7 +84,8 @@ function denseOutput(graph: Graph): Value {
   if (pooled) return pooled;
   throw new AppError(
     "spec-invalid",
-    "the pointing objective needs scores at each location, and the model has neither a 4-D output nor a global average pool; name one with --output",
+    "the pointing objective needs scores at each location, and the model has neither a 4-D output nor " +
+      "a global average pool; name one with --output",
   );
 }
 
@@ -123,7 +128,8 @@ function classAxis(value: Value, named: boolean): number {
   if (wide.length <= 1 && shape.length > 0) return wide[0] ?? 1;
   throw new AppError(
     "spec-invalid",
-    `"${value.name}" has shape [${shape.join(", ")}], not one score a class; use the pointing objective${named ? "" : ", or name a tensor of scores with --output"}`,
+    `"${value.name}" has shape [${shape.join(", ")}], not one score a class; use the pointing objective` +
+      (named ? "" : ", or name a tensor of scores with --output"),
     { tensor: value.name, shape },
   );
 }
@@ -140,9 +146,9 @@ function denseClassAxis(graph: Graph, value: Value): number {
 }
 
 /**
- * Adds the run-time input `target` (int64 [N]) and the gradient of the objective with respect to each wanted tensor.
- * A target is a class index, or a negative rank: -1 the class with the highest score, -C the one with the lowest. An index
- * out of range fails the run.
+ * Adds the run-time input `target` (int64 [N]) and the gradient of the objective with respect to each wanted tensor. A
+ * target is a class index, or a negative rank: -1 the class with the highest score, -C the one with the lowest. An
+ * index out of range fails the run.
  */
 export function differentiate(
   g: GraphBuilder,

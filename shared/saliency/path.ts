@@ -62,7 +62,9 @@ const logSum = (a: number | undefined, b: number): number => {
   return high + Math.log1p(Math.exp(low - high));
 };
 
-/** `onPath` is in reverse order of computation. A tensor needs the gradient of every consumer on the path, and theirs. */
+/**
+ * `onPath` is in reverse order of computation. A tensor needs the gradient of every consumer on the path, and theirs.
+ */
 function costs(graph: Graph, onPath: readonly Node[], tensors: readonly Value[]): ReadonlyMap<Value, number> {
   const forward = graph.nodes.reduce((sum, n) => sum + multiplyAdds(n), 0);
   const below = new Map<Node, number>();

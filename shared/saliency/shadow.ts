@@ -1,7 +1,8 @@
 /**
- * @file Reading inside what the runtime fuses. onnxruntime merges a convolution with the normalisation or residual sum that
- * alone reads it, and rounds once where the separate operators round twice. One more reader would undo that and change
- * the model's own outputs in the last bit; so a layer inside such a fusion is read from a copy of its operators.
+ * @file Reading inside what the runtime fuses. onnxruntime merges a convolution with the normalisation or residual sum
+ *   that alone reads it, and rounds once where the separate operators round twice. One more reader would undo that and
+ *   change the model's own outputs in the last bit; so a layer inside such a fusion is read from a copy of its
+ *   operators.
  */
 import { dtypeOf, type GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/ir.ts";

@@ -1,7 +1,9 @@
 /** @file What to explain and how: the spec of an explainer, and the manifest it comes with. Data only. */
 import type { Dim } from "../graph/ir.ts";
 
-/** What is extracted at each location u of a layer: the location's summand of some weight's gradient (paper, Table 1). */
+/**
+ * What is extracted at each location u of a layer: the location's summand of some weight's gradient (paper, Table 1).
+ */
 export const extracts = ["bias", "scaling", "conv1x1", "conv3x3", "depthwise3x3", "conv-real"] as const;
 export type Extract = (typeof extracts)[number];
 
@@ -69,7 +71,9 @@ export interface LayerRecord {
   /** Where channels and locations are: `tokens` is [N,T,K]. */
   readonly layout: "nchw" | "nhwc" | "tokens" | "ncl";
   readonly shape: readonly Dim[];
-  /** For tokens: the patch grid [h, w] and how many tokens (class token, registers) stand before it; null where unknown. */
+  /**
+   * For tokens: the patch grid [h, w] and how many tokens (class token, registers) stand before it; null where unknown.
+   */
   readonly grid: { readonly rows: number; readonly columns: number; readonly prefix: number } | null;
   /** The layer's share in a combination. */
   readonly weight: number;

@@ -1,4 +1,6 @@
-/** @file Every cell of the extract x aggregate grid against its definition: the explicit contributions at each location. */
+/**
+ * @file Every cell of the extract x aggregate grid against its definition: the explicit contributions at each location.
+ */
 import { describe, expect, it } from "vitest";
 import { int, ints } from "../../shared/graph/attributes.ts";
 import { GraphBuilder } from "../../shared/graph/builder.ts";

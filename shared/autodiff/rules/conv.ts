@@ -110,8 +110,8 @@ function rotate(weights: Constant, group: number): Constant {
 }
 
 /**
- * dW[m, c, t] = sum over batch and locations u of dy[m, u] x[c, u*stride + t*dilation - pad], for each group: the sum of
- * the contributions c_u of method Extract (paper, Table 1). `input` is what the window slides over.
+ * dW[m, c, t] = sum over batch and locations u of dy[m, u] x[c, u*stride + t*dilation - pad], for each group: the sum
+ * of the contributions c_u of method Extract (paper, Table 1). `input` is what the window slides over.
  */
 function weightGradient(g: GraphBuilder, w: Window, input: Value, dy: Value, weights: Value): Value {
   const taps = volume(w.kernel);

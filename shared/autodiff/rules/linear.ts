@@ -89,7 +89,8 @@ function parse(text: string, ranks: readonly number[]): Equation | null {
 
 /**
  * The adjoint of an einsum in operand i is an einsum of dy with the other operands. An index only operand i has was
- * summed over: its gradient is the same along it. An index repeated in it (a trace) has a gradient on the diagonal only.
+ * summed over: its gradient is the same along it. An index repeated in it (a trace) has a gradient on the diagonal
+ * only.
  */
 function einsumGradient(
   g: GraphBuilder,

@@ -40,8 +40,8 @@ const split = rule(({ g, node, x, dyAt }) => {
 });
 
 /**
- * Along each sliced axis: zeros around where the step is 1; otherwise each input position gathers the output position it
- * went to, or a row of zeros appended for the purpose.
+ * Along each sliced axis: zeros around where the step is 1; otherwise each input position gathers the output position
+ * it went to, or a row of zeros appended for the purpose.
  */
 const slice = rule((site) => {
   const { g, x, dy } = site;

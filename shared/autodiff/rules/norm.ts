@@ -113,7 +113,8 @@ export const norm = {
     ];
   }),
 
-  // Channels in groups: [N, C, ..] seen as [N, G, C/G * ..]. Scale and bias are one per channel (opset 21) or group (18).
+  // Channels in groups: [N, C, ..] seen as [N, G, C/G * ..]. Scale and bias are one per channel (opset 21) or group
+  // (18).
   GroupNormalization: rule(({ g, node, x, dy }) => {
     const groups = getInt(node, "num_groups", 1);
     const grouped = (v: Value): Value => g.reshape(v, [0, groups, -1]);

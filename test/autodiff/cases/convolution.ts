@@ -54,6 +54,7 @@ const plain: Cases = {
     auto_pad: string("SAME_UPPER"),
     dilations: ints([2, 3]),
   }),
+  "Conv, auto_pad SAME_LOWER, 1-D": conv([1, 2, 7], [2, 2, 4], { auto_pad: string("SAME_LOWER"), strides: ints([2]) }),
   "Conv, auto_pad VALID": conv([1, 2, 6, 5], [2, 2, 3, 2], { auto_pad: string("VALID"), strides: ints([2, 2]) }),
   "Conv, large kernel": conv([2, 2, 8, 7], [3, 2, 6, 5], { pads: ints([2, 1, 2, 3]) }),
   "Conv, large kernel, strided, rows over": conv([1, 2, 10, 9], [2, 2, 6, 5], { strides: ints([3, 2]) }),

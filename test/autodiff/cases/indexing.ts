@@ -29,6 +29,7 @@ const gathers: Cases = {
   "Gather, a list of one": indexed("Gather", [2, 5, 3], [1], [2], { axis: int(1) }),
   "Gather, one index, symbolic batch": indexed("Gather", ["N", 5, 3], [], [0], { axis: int(1) }),
   "Gather, rows, symbolic batch": indexed("Gather", ["N", 5, 3], [2], [4, 1], { axis: int(1) }),
+  "Gather, default axis": indexed("Gather", [4, 3], [2], [3, 1]),
   "Gather, from a weight": {
     inputs: [[3, 4]],
     build: ({ g, weight }, x) => g.matmul(x, g.gather(weight([5, 4]), g.int64([0, 2, 2, 4]), 0)),

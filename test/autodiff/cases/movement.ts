@@ -88,6 +88,7 @@ const cuts: Cases = {
     inputs: [[7, 2]],
     build: ({ g }, x) => g.multi("Split", [x], { axis: int(0), num_outputs: int(3) }, 3),
   },
+  "Split, default axis": { inputs: [[4, 2]], build: ({ g }, x) => g.multi("Split", [x, g.int64([1, 3])], {}, 2) },
   "Split, a part nobody reads": {
     inputs: [[2, 6]],
     build: ({ g }, x) => g.multi("Split", [x, g.int64([1, 3, 2])], { axis: int(1) }, 3).slice(1, 2),
@@ -105,6 +106,8 @@ const cuts: Cases = {
   "Slice, backwards": slice([2, 7], [-1], [-Number.MAX_SAFE_INTEGER], [1], [-1]),
   "Slice, backwards by 2": slice([2, 9], [7], [1], [1], [-2]),
   "Slice, start before the beginning": slice([2, 5], [-9], [3], [1]),
+  "Slice, backwards from beyond the end": slice([2, 5], [99], [0], [1], [-2]),
+  "Slice, backwards past the beginning": slice([2, 5], [-2], [-99], [1], [-1]),
   "Slice, everything": slice([2, 5], [0], [5], [1]),
   "Slice, step 2 of all, symbolic batch": slice(["N", 2, 4, 4], [0, 0], [4, 4], [2, 3], [2, 2]),
   "Slice, symbolic batch": slice(["N", 5], [1], [4], [1]),
@@ -123,6 +126,8 @@ const cuts: Cases = {
   "Pad, edge, cropping the other side": pad([2, 5], [0, 2, 0, -1], "edge"),
   "Pad, reflect, cropping the other side": pad([2, 6], [0, 2, 0, -2], "reflect"),
   "Pad, wrap, cropping the other side": pad([2, 6], [0, 3, 0, -2], "wrap"),
+  "Pad, wrap, cropping the first side": pad([2, 6], [0, -2, 0, 3], "wrap"),
+  "Pad, reflect, cropping the first side": pad([2, 5], [0, -2, 0, 2], "reflect"),
   "Pad, symbolic batch": pad(["N", 2, 3], [0, 1, 0, 0, 0, 2], "constant"),
   "Pad, reflect, symbolic batch": pad(["N", 2, 4], [0, 0, 2, 0, 0, 1], "reflect"),
 };

@@ -86,6 +86,7 @@ const averages: Cases = {
     ceil_mode: int(1),
   }),
   "AveragePool, dilated": average([1, 2, 6, 7], [2, 2], { dilations: by2 }),
+  "AveragePool, dilated, padded": average([1, 2, 6, 7], [2, 3], { dilations: by2, pads: ints([1, 2, 0, 1]) }),
   "AveragePool, auto_pad SAME_UPPER": average([1, 2, 6, 5], [3, 3], { strides: by2, auto_pad: string("SAME_UPPER") }),
   "AveragePool, auto_pad SAME_LOWER": average([1, 2, 6, 5], [3, 3], { strides: by2, auto_pad: string("SAME_LOWER") }),
   "AveragePool, over everything": average([2, 3, 4, 4], [4, 4]),
