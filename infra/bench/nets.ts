@@ -56,11 +56,16 @@ function mobilenetV2(): Net {
   return { graph, last: last.name, middle: name(ends[3]), early: name(ends[0]) };
 }
 
-/** He et al. 2015 with explicit BatchNormalization, as PyTorch exports it; stride in the 3x3 (v1.5). */
-function resnet(blocks: readonly number[], bottleneck: boolean): Net {
+/**
+ * He et al. 2015; stride in the 3x3 (v1.5). BatchNormalization is folded into the convolutions, as PyTorch exports a
+ * model for inference, or stands in the graph, as other exporters leave it.
+ */
+function resnet(blocks: readonly number[], bottleneck: boolean, explicitNorm = false): Net {
   const n = new NetBuilder();
-  const convNorm = (x: Value, channels: number, kernel: number, stride = 1, scale = 1): Value =>
-    n.batchNorm(n.conv(x, channels, kernel, { stride, pad: kernel >> 1, bias: false }), scale);
+  const convNorm = (x: Value, channels: number, kernel: number, stride = 1, scale = 1): Value => {
+    const convolved = n.conv(x, channels, kernel, { stride, pad: kernel >> 1, bias: !explicitNorm });
+    return explicitNorm ? n.batchNorm(convolved, scale) : convolved;
+  };
   const block = (x: Value, width: number, stride: number): Value => {
     const channels = bottleneck ? 4 * width : width;
     const inner = bottleneck
@@ -125,5 +130,6 @@ export const nets: Readonly<Record<string, () => Net>> = {
   mobilenetv2: mobilenetV2,
   resnet18: () => resnet([2, 2, 2, 2], false),
   resnet50: () => resnet([3, 4, 6, 3], true),
+  "resnet50-batchnorm": () => resnet([3, 4, 6, 3], true, true),
   "vit-tiny": vitTiny,
 };

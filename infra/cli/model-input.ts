@@ -85,7 +85,7 @@ function prepareTensor(npy: NpyArray, input: ImageInput, decodeMs: number): Prep
       "spec-invalid",
       `cannot feed an array of shape [${npy.dims.join(", ")}] to the input "${input.name}" of shape ` +
         `[${input.shape.join(", ")}]: give it in the model's shape with a batch of 1, or as uint8 [H, W, 3] to be ` +
-        "taken as a photo",
+        "taken as a photo; a fully convolutional model takes other sizes with --input-size HxW",
     );
   }
   const tensor = tensorAs(npy.data, dims, input);

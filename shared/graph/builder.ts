@@ -85,8 +85,7 @@ export class GraphBuilder {
    * outputs stay the same values.
    */
   output(of: Value, index: number): Value {
-    const at = this.nodes.findIndex((n) => n.outputs.includes(of));
-    const node = this.nodes[at];
+    const node = this.producer(of);
     if (node === undefined) throw new TypeError(`"${of.name}" has no producer`);
     const existing = node.outputs[index];
     if (existing) return existing;
@@ -95,8 +94,13 @@ export class GraphBuilder {
     const outputs = Array.from({ length: Math.max(index + 1, node.outputs.length) }, (_, i) =>
       i === index ? value : (node.outputs[i] ?? null),
     );
-    this.nodes[at] = { ...node, outputs };
+    this.nodes[this.nodes.indexOf(node)] = { ...node, outputs };
     return value;
+  }
+
+  /** The node that computes a value; the newest are looked at first. */
+  producer(value: Value): Node | undefined {
+    return this.nodes.findLast((node) => node.outputs.includes(value));
   }
 
   /**

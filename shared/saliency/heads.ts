@@ -62,11 +62,11 @@ function gridHead(site: HeadSite, extract: Extract, aggregate: Aggregate): Value
   const { g, x, dy } = site;
   switch (extract) {
     case "bias":
-      return elementwise(g, dy, onesPatch(g), aggregate);
+      return each(g, dy, aggregate);
     case "scaling":
-      return elementwise(g, dy, patchOf(g, x, point), aggregate);
+      return each(g, g.mul(dy, x), aggregate);
     case "depthwise3x3":
-      return elementwise(g, dy, patchOf(g, x, boxed(g, box3x3(site))), aggregate);
+      return outer(g, dy, x, boxed(g, box3x3(site)), extent(x, 1), aggregate);
     case "conv1x1":
       return outer(g, dy, x, point, 1, aggregate);
     case "conv3x3":
@@ -141,59 +141,26 @@ const realWindow = ({ x, conv }: HeadSite): Window => {
   return windowOf(conv, x, kernel);
 };
 
-// --- contributions c_k,t = g_k p_k,t: one per channel and tap ----------------------------------------------------
+// --- contributions c_k: one per channel ----------------------------------------------------------------------------
 
-/** A patch's statistics per channel. */
-interface Patch {
-  readonly sum: () => Value;
-  readonly squares: () => Value;
-  readonly positiveSquares: () => Value;
-  readonly negativeSquares: () => Value;
-  readonly max: () => Value;
-  readonly min: () => Value;
-  readonly maxAbs: () => Value;
-}
-
-const patchOf = (g: GraphBuilder, x: Value, taps: Taps): Patch => ({
-  sum: () => taps.sum(x),
-  squares: () => taps.sum(square(g, x)),
-  positiveSquares: () => taps.sum(square(g, g.relu(x))),
-  negativeSquares: () => taps.sum(square(g, g.relu(g.neg(x)))),
-  max: () => taps.max(x),
-  min: () => g.neg(taps.max(g.neg(x))),
-  maxAbs: () => taps.max(g.abs(x)),
-});
-
-/** The bias layer's input is the constant 1. */
-const onesPatch = (g: GraphBuilder): Patch => {
-  const one = (): Value => g.scalar(1);
-  const zero = (): Value => g.scalar(0);
-  return { sum: one, squares: one, positiveSquares: one, negativeSquares: zero, max: one, min: one, maxAbs: one };
-};
-
-function elementwise(g: GraphBuilder, dy: Value, patch: Patch, aggregate: Aggregate): Value {
-  const times = (a: Value, b: Value): Value => (b === g.scalar(1) ? a : g.mul(a, b));
+function each(g: GraphBuilder, c: Value, aggregate: Aggregate): Value {
   switch (aggregate) {
     case "sum":
-      return channelSum(g, times(dy, patch.sum()));
+      return channelSum(g, c);
     case "norm":
-      return g.sqrt(channelSum(g, times(square(g, dy), patch.squares())));
-    case "filter-norm": {
-      const positive = times(square(g, g.relu(dy)), patch.positiveSquares());
-      const negatives = patch.negativeSquares();
-      if (negatives === g.scalar(0)) return g.sqrt(channelSum(g, positive));
-      return g.sqrt(channelSum(g, g.add(positive, g.mul(square(g, g.relu(g.neg(dy))), negatives))));
-    }
+      return g.sqrt(channelSum(g, square(g, c)));
+    case "filter-norm":
+      return g.sqrt(channelSum(g, square(g, g.relu(c))));
     case "max":
-      return g.max(larger(g, times(dy, patch.max()), times(dy, patch.min())), [1]);
+      return g.max(c, [1]);
     case "max-abs":
-      return g.max(times(g.abs(dy), patch.maxAbs()), [1]);
+      return g.max(g.abs(c), [1]);
     default:
       return aggregate satisfies never;
   }
 }
 
-// --- contributions c_a,b = g_a p_b: every pair, within each group ------------------------------------------------
+// --- contributions c_a,b = g_a p_b: every pair, within each group (depthwise: a group a channel) --------------------
 
 /**
  * With S sum, Q sum of squares (Q+ and Q- of the positive and negative part), over the group's channels of g and its
@@ -203,7 +170,7 @@ function elementwise(g: GraphBuilder, dy: Value, patch: Patch, aggregate: Aggreg
 function outer(g: GraphBuilder, dy: Value, x: Value, taps: Taps, group: number, aggregate: Aggregate): Value {
   const total = (v: Value): Value => channelSum(g, v, group);
   const most = (v: Value): Value => channelMax(g, v, group);
-  const least = (v: Value): Value => g.neg(most(g.neg(v)));
+  const least = (v: Value): Value => (extent(v, 1) === group ? v : g.neg(most(g.neg(v))));
   const overGroups = (v: Value): Value => (group === 1 ? v : channelSum(g, v));
   const squares = (v: Value): Value => total(square(g, v));
   const negative = (v: Value): Value => g.relu(g.neg(v));

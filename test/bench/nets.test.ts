@@ -11,8 +11,9 @@ import { defaultSpec } from "../../shared/saliency/spec.ts";
 const parameters: Readonly<Record<string, number>> = {
   "squeezenet1.1": 1_235_496,
   mobilenetv2: 3_504_872 - 17_056,
-  resnet18: 11_689_512 + 2 * 4_800,
-  resnet50: 25_557_032 + 2 * 26_560,
+  resnet18: 11_689_512 - 4_800,
+  resnet50: 25_557_032 - 26_560,
+  "resnet50-batchnorm": 25_557_032 + 2 * 26_560,
   "vit-tiny": 5_717_416,
 };
 

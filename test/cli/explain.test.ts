@@ -338,21 +338,33 @@ describe("explain, when it cannot be done", () => {
     expect(place.list("refused")).toEqual([]);
   });
 
-  it("lists a model whose scores are NaN as a failure of the image", async () => {
-    place.write(
-      "nan.onnx",
-      modelBytes({
-        nodes: [
-          node("Mul", ["image", "nan"], ["x"]),
-          node("GlobalAveragePool", ["x"], ["gap"]),
-          node("Flatten", ["gap"], ["logits"]),
-        ],
-        inputs: [tensorInfo("image", [1, 3, 8, 8])],
-        outputs: [tensorInfo("logits", [1, 3])],
-        initializers: [weights("nan", [1], [Number.NaN])],
-      }),
-    );
+  /** (image * weight) * weight, less itself: NaN where the product overflows. */
+  const overflowing = (weight: number): Uint8Array =>
+    modelBytes({
+      nodes: [
+        node("Mul", ["image", "w"], ["a"]),
+        node("Mul", ["a", "w"], ["b"]),
+        node("Sub", ["b", "b"], ["zero"]),
+        node("GlobalAveragePool", ["zero"], ["gap"]),
+        node("Flatten", ["gap"], ["logits"]),
+      ],
+      inputs: [tensorInfo("image", [1, 3, 8, 8])],
+      outputs: [tensorInfo("logits", [1, 3])],
+      initializers: [weights("w", [1], [weight])],
+    });
+
+  it("refuses a model with NaN among its weights, by the tensor's name", async () => {
+    place.write("nan.onnx", overflowing(Number.NaN));
     const argv = ["explain", place.at("photo.png"), "--model", place.at("nan.onnx"), "--out", place.at("nan")];
+    const { code, err } = await place.run(...argv, "--layers", "input");
+    expect(code).toBe(2);
+    expect(err).toMatch(/the weights "w" hold NaN at element 0.*export the model anew/);
+    expect(place.list("nan")).toEqual([]);
+  });
+
+  it("lists a model whose scores are NaN as a failure of the image", async () => {
+    place.write("overflow.onnx", overflowing(3e38));
+    const argv = ["explain", place.at("photo.png"), "--model", place.at("overflow.onnx"), "--out", place.at("nan")];
     const { code, err } = await place.run(...argv, "--layers", "input");
     expect(code).toBe(1);
     expect(err).toMatch(/FAILED .*score of class 0 is NaN: its weights or the input hold NaN/);

@@ -1,6 +1,6 @@
 /** @file Rules of convolutions: input, weight and bias gradients, in the lowerings measured to be fastest. */
 import { getInts, getString, int, ints } from "../../graph/attributes.ts";
-import { extent, type GraphBuilder, shapeOf } from "../../graph/builder.ts";
+import { extent, type GraphBuilder, rankOf, sameShape, shapeOf } from "../../graph/builder.ts";
 import { float32s, volume } from "../../graph/constant.ts";
 import type { Attributes, Constant, Node, Value } from "../../graph/ir.ts";
 import { type RuleTable, rule } from "../vjp.ts";
@@ -71,28 +71,55 @@ const without = (attributes: Attributes, name: string): Attributes =>
   new Map([...attributes].filter(([key]) => key !== name));
 
 /**
- * dX. A transposed convolution on the same weights always works and copies nothing. With stride 1 it is also a plain
- * convolution with the weights rotated and their channels exchanged: faster where maps are large, and worth the copy
- * while weights are small beside the maps.
+ * dX. A transposed convolution on the same weights always works and copies nothing. Where the maps are large beside the
+ * weights, a copy of the weights pays: with stride 1 turned by 180 degrees and its channels exchanged, which makes dX a
+ * plain convolution; and scaled by what dy was scaled by for each channel (a BatchNormalization after the convolution).
  */
 function inputGradient(g: GraphBuilder, w: Window, x: Value, weights: Value, dy: Value): Value {
-  const rotatable =
-    weights.constant?.dtype === "float32" &&
-    w.strides.every((s) => s === 1) &&
-    w.kernel.every((_, i) => (w.begin[i] ?? 0) < reach(w, i) && (w.end[i] ?? 0) < reach(w, i));
   const [outputs, inputs] = [extent(weights, 0), extent(weights, 1)];
   const positions = shapeOf(dy)
     .slice(2)
     .reduce<number>((n, d) => n * (typeof d === "number" ? d : 1), 1);
-  const pays = w.group > 1 || (inputs >= rotatedChannelsMin && positions >= outputs);
-  if (!rotatable || !pays || weights.constant === undefined) return transposed(g, w, x, dy, weights);
-  const flipped = g.constant(rotate(weights.constant, w.group), `${weights.name}/rotated`);
-  const pads = [...w.begin.map((p, i) => reach(w, i) - 1 - p), ...w.end.map((p, i) => reach(w, i) - 1 - p)];
-  return g.node("Conv", [dy, flipped], { ...windowAttributes(w, pads), group: int(w.group) });
+  const { constant } = weights;
+  if (constant?.dtype !== "float32" || (w.group === 1 && positions < outputs)) return transposed(g, w, x, dy, weights);
+  const { unscaled, scale } = channelScale(g, dy, outputs);
+  const rotatable =
+    w.strides.every((s) => s === 1) &&
+    w.kernel.every((_, i) => (w.begin[i] ?? 0) < reach(w, i) && (w.end[i] ?? 0) < reach(w, i));
+  if (rotatable && (w.group > 1 || inputs >= rotatedChannelsMin || volume(w.kernel) === 1)) {
+    const rotated = g.constant(rotate(constant, w.group, scale), `${weights.name}/rotated`);
+    const pads = [...w.begin.map((p, i) => reach(w, i) - 1 - p), ...w.end.map((p, i) => reach(w, i) - 1 - p)];
+    return g.node("Conv", [unscaled, rotated], { ...windowAttributes(w, pads), group: int(w.group) });
+  }
+  const copy = scale ? g.constant(scaleRows(constant, scale), `${weights.name}/scaled`) : weights;
+  return transposed(g, w, x, unscaled, copy);
 }
 
-/** [M, C/G, k..] to [C, M/G, k..], each kernel turned by 180 degrees. */
-function rotate(weights: Constant, group: number): Constant {
+/** Takes a product with one constant a channel off `dy`, if it ends in one. */
+function channelScale(
+  g: GraphBuilder,
+  dy: Value,
+  channels: number,
+): { readonly unscaled: Value; readonly scale: Float32Array | null } {
+  const node = g.producer(dy);
+  const [d, factor] = node?.inputs ?? [];
+  const perChannel =
+    node?.op === "Mul" && factor?.constant?.dtype === "float32" && volume(factor.constant.dims) === channels;
+  const placed = perChannel && factor.constant?.dims.length === rankOf(dy) - 1 && factor.constant.dims[0] === channels;
+  if (!d || !placed || !factor.constant || !sameShape(shapeOf(d), shapeOf(dy))) return { unscaled: dy, scale: null };
+  return { unscaled: d, scale: float32s(factor.constant) };
+}
+
+/** [M, C/G, k..] with each output channel's kernel times its scale. */
+function scaleRows(weights: Constant, scale: Float32Array): Constant {
+  const from = float32s(weights);
+  const row = from.length / scale.length;
+  const to = from.map((v, i) => v * (scale[Math.floor(i / row)] ?? 1));
+  return { dtype: "float32", dims: weights.dims, bytes: new Uint8Array(to.buffer) };
+}
+
+/** [M, C/G, k..] to [C, M/G, k..], each kernel turned by 180 degrees and times its output channel's scale. */
+function rotate(weights: Constant, group: number, scale: Float32Array | null): Constant {
   const [m = 0, c = 0, ...kernel] = weights.dims;
   const taps = volume(kernel);
   const perGroup = m / group;
@@ -100,10 +127,11 @@ function rotate(weights: Constant, group: number): Constant {
   const to = new Float32Array(from.length);
   for (let o = 0; o < m; o++) {
     const block = Math.floor(o / perGroup);
+    const factor = scale?.[o] ?? 1;
     for (let i = 0; i < c; i++) {
       const source = (o * c + i) * taps;
       const target = ((block * c + i) * perGroup + (o % perGroup)) * taps;
-      for (let t = 0; t < taps; t++) to[target + t] = from[source + taps - 1 - t] ?? 0;
+      for (let t = 0; t < taps; t++) to[target + t] = factor * (from[source + taps - 1 - t] ?? 0);
     }
   }
   return { dtype: "float32", dims: [c * group, perGroup, ...kernel], bytes: new Uint8Array(to.buffer) };

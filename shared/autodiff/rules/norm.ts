@@ -1,7 +1,7 @@
 /** @file Rules of normalisations and softmaxes. */
 import { getFloat, getInt } from "../../graph/attributes.ts";
 import { dtypeOf, extent, type GraphBuilder, rankOf, shapeOf } from "../../graph/builder.ts";
-import { constantOf } from "../../graph/constant.ts";
+import { constantOf, float32s } from "../../graph/constant.ts";
 import type { Value } from "../../graph/ir.ts";
 import { axisOf } from "../axis.ts";
 import { cannotDifferentiate, flat, type RuleTable, rule, type Site } from "../vjp.ts";
@@ -17,6 +17,26 @@ const perChannel = (g: GraphBuilder, v: Value, like: Value): Value =>
           .slice(2)
           .map(() => 1),
       ]);
+
+/** s / sqrt(var + eps) as a constant [C, 1, ..], where it is one: what reads it can then fold it into its weights. */
+function batchScale(g: GraphBuilder, scale: Value, variance: Value, epsilon: number, like: Value): Value | null {
+  if (scale.constant?.dtype !== "float32" || variance.constant?.dtype !== "float32") return null;
+  const [s, v] = [float32s(scale.constant), float32s(variance.constant)];
+  const factors = s.map((a, i) => a / Math.sqrt((v[i] ?? 0) + epsilon));
+  return g.constant(
+    constantOf(
+      "float32",
+      [
+        factors.length,
+        ...shapeOf(like)
+          .slice(2)
+          .map(() => 1),
+      ],
+      factors,
+    ),
+    "scale",
+  );
+}
 
 const allButChannel = (v: Value): readonly number[] => shapeOf(v).flatMap((_, i) => (i === 1 ? [] : [i]));
 
@@ -50,12 +70,13 @@ export const norm = {
   // Inference: y = (x - mean) s / sqrt(var + eps) + b, with mean and var fixed
   BatchNormalization: rule(({ g, node, x, dy }) => {
     if (getInt(node, "training_mode", 0) === 1) throw cannotDifferentiate(node, "it is in training mode");
-    const variance = g.add(x(4), g.scalar(getFloat(node, "epsilon", 1e-5), dtypeOf(x(4))));
+    const epsilon = getFloat(node, "epsilon", 1e-5);
+    const variance = g.add(x(4), g.scalar(epsilon, dtypeOf(x(4))));
     const deviation = g.sqrt(variance);
     const total = (v: Value): Value => g.sum(v, allButChannel(x(0)), false);
     const centred = (): Value => g.sub(x(0), perChannel(g, x(3), x(0)));
     return [
-      () => g.mul(dy, perChannel(g, g.div(x(1), deviation), x(0))),
+      () => g.mul(dy, batchScale(g, x(1), x(4), epsilon, x(0)) ?? perChannel(g, g.div(x(1), deviation), x(0))),
       () => g.div(total(g.mul(dy, centred())), deviation),
       () => total(dy),
       () => g.neg(g.mul(total(dy), g.div(x(1), deviation))),
