@@ -11,7 +11,7 @@ import { type ChosenLayer, imageInput, imageLayout, LayerFinder } from "./layers
 import { axesOf, type Layout } from "./layout.ts";
 import { isSigned } from "./method.ts";
 import { differentiate, findScores } from "./objective.ts";
-import { unfused } from "./shadow.ts";
+import { shadowFusions } from "./shadow.ts";
 import type { BackwardRules, ExplainSpec, LayerRecord, Manifest } from "./spec.ts";
 
 /** Written into every explainer; part of its key, so that a change of meaning is never served from a cache. */
@@ -52,7 +52,7 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
   );
   const maps = sites.map(({ layer, read, conv }, i) => {
     const dy = channelsFirst(g, gradients[i] ?? layer.value, layer.layout);
-    const x = channelsFirst(g, unfused(g, graph, read), layer.layout);
+    const x = channelsFirst(g, read, layer.layout);
     const map = saliencyHead({ g, x, dy, ...(conv && { conv }) }, spec.method.head);
     return layer.layout === "tokens" ? g.node("Squeeze", [map, g.int64([1])]) : map;
   });
@@ -81,6 +81,7 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
       dtype: image.type?.dtype ?? "float32",
     },
   };
+  shadowFusions(g, graph);
   const metadata = new Map([...graph.metadata, [manifestKey, JSON.stringify(manifest)]]);
   return { graph: g.build([...graph.outputs, saliency, ...raw], metadata), manifest };
 }
@@ -91,7 +92,9 @@ const imageAxes = (image: Value, finder: LayerFinder): Layout | undefined =>
 /** Channels to axis 1; float32, in which heads compute whatever the model's own type. */
 function channelsFirst(g: GraphBuilder, v: Value, layout: Layout): Value {
   const { channel, spatial } = axesOf[layout];
-  const moved = channel === 1 ? v : g.transpose(v, [0, channel, ...spatial]);
+  // Where the runtime computes a 16-bit model in float32, a Cast as reader makes it round once more; a sum does not.
+  const read = v.type?.dtype === "float16" ? g.node("Sum", [v]) : v;
+  const moved = channel === 1 ? read : g.transpose(read, [0, channel, ...spatial]);
   return g.cast(moved, "float32");
 }
 
