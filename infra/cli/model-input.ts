@@ -1,9 +1,9 @@
 /** @file From an input's bytes to the tensor a model is fed: a photo by its recipe, or a .npy as it is. */
 import { AppError } from "../../shared/errors.ts";
+import { floatToHalf } from "../../shared/float16.ts";
 import { volume } from "../../shared/graph/constant.ts";
 import type { Dim } from "../../shared/graph/ir.ts";
 import { decodeImage } from "../../shared/imaging/decode.ts";
-import { floatToHalf } from "../../shared/imaging/float16.ts";
 import { fitGeometry, type Geometry } from "../../shared/imaging/geometry.ts";
 import type { Image, Raster } from "../../shared/imaging/image.ts";
 import { NODE_LIMITS } from "../../shared/imaging/limits.ts";

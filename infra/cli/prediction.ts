@@ -1,6 +1,6 @@
 /** @file What the model says: its scores as a ranking with names and probabilities. */
 import { AppError } from "../../shared/errors.ts";
-import { halfToFloat } from "../../shared/graph/constant.ts";
+import { halfToFloat } from "../../shared/float16.ts";
 import type { Graph, Value } from "../../shared/graph/ir.ts";
 import { namedValues, producers } from "../../shared/graph/walk.ts";
 import { type Labels, labelOf } from "../../shared/models/labels.ts";

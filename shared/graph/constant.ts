@@ -2,6 +2,7 @@
  * @file Constants: reading their elements and making them. Views where the bytes are aligned, copies only where not.
  */
 import { AppError } from "../errors.ts";
+import { floatToHalf, halfToFloat } from "../float16.ts";
 import type { Constant, DType } from "./ir.ts";
 
 /** Bytes an element takes; 0 where elements have no fixed size (string) or are not ours to compute with. */
@@ -158,33 +159,6 @@ function encode(dtype: DType, values: ArrayLike<number>): Uint8Array {
     default:
       return dtype satisfies never;
   }
-}
-
-/** IEEE 754 binary16 to a double. */
-export function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** A double to IEEE 754 binary16, rounded to nearest, ties to even. */
-export function floatToHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const magnitude = Math.abs(value);
-  if (Number.isNaN(value)) return 0x7e00;
-  if (magnitude >= 65520) return sign | 0x7c00; // rounds up to infinity
-  if (magnitude < 2 ** -25) return sign;
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
-  const ulp = 2 ** (exponent - 10);
-  const scaled = magnitude / ulp;
-  const floor = Math.floor(scaled);
-  const rest = scaled - floor;
-  const mantissa = floor + (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? 1 : 0);
-  // A mantissa that carries into the next exponent does so by plain addition of bit patterns.
-  return sign | (exponent === -14 ? mantissa : ((exponent + 15) << 10) + (mantissa - 1024));
 }
 
 function expectType(constant: Constant, dtype: DType): void {

@@ -1,6 +1,6 @@
 /** @file The .npy format of NumPy (version 1 to 3): one array with its shape. Pickled objects are refused. */
 import { AppError } from "../errors.ts";
-import { halfToFloat } from "./float16.ts";
+import { halfToFloat } from "../float16.ts";
 
 /** An array in C order. 64-bit integers beyond 2^53 lose precision here; a tensor given as input has none. */
 export interface NpyArray {

@@ -1,7 +1,7 @@
 /** @file A photo as the tensor a model wants, exactly as its recipe says. Where pixels went is in `geometry.ts`. */
 import { AppError } from "../errors.ts";
+import { floatToHalf } from "../float16.ts";
 import type { Recipe } from "../models/recipe.ts";
-import { floatToHalf } from "./float16.ts";
 import { fitGeometry, type Geometry } from "./geometry.ts";
 import type { Raster } from "./image.ts";
 import { resizeRaster } from "./resize.ts";

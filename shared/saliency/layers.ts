@@ -181,14 +181,10 @@ export class LayerFinder {
   }
 
   #stride(v: Value, layout: Layout): number | null {
-    if (layout === "tokens") return null;
-    const imageLayout = this.#layout(this.#image);
-    const [from] = imageLayout ? axesOf[imageLayout].spatial : [];
-    const [to] = axesOf[layout].spatial;
-    const [all, own] = [
-      from === undefined ? undefined : shapeOf(this.#image)[from],
-      to === undefined ? undefined : shapeOf(v)[to],
-    ];
+    const imageAxes = axesOf[this.#layout(this.#image) ?? "nchw"].spatial;
+    const { spatial } = axesOf[layout];
+    if (layout === "tokens" || imageAxes.length !== spatial.length) return null; // not a map of the image's axes
+    const [all, own] = [shapeOf(this.#image)[imageAxes[0] ?? 0], shapeOf(v)[spatial[0] ?? 0]];
     return typeof all === "number" && typeof own === "number" ? Math.round((100 * all) / own) / 100 : null;
   }
 

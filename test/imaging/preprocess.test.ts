@@ -1,6 +1,6 @@
 /** @file The tensor of a photo: layouts, channel orders, types, padding, and the arithmetic rounded once. */
 import { describe, expect, it } from "vitest";
-import { halfToFloat } from "../../shared/imaging/float16.ts";
+import { halfToFloat } from "../../shared/float16.ts";
 import type { Raster } from "../../shared/imaging/image.ts";
 import { preprocess } from "../../shared/imaging/preprocess.ts";
 import type { Recipe } from "../../shared/models/recipe.ts";

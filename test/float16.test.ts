@@ -1,6 +1,6 @@
 /** @file Half precision against its definition, for all 65536 bit patterns and the halves between them. */
 import { describe, expect, it } from "vitest";
-import { floatToHalf, halfToFloat } from "../../shared/imaging/float16.ts";
+import { floatToHalf, halfToFloat } from "../shared/float16.ts";
 
 describe("floatToHalf", () => {
   it("undoes halfToFloat for every half that is a number", () => {
