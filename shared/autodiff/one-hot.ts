@@ -172,10 +172,16 @@ function classRow(
   }
 }
 
-function dense(g: GraphBuilder, { at, axis, amount }: OneHot, index: Value): Value {
-  const classes = g.gather(g.shapeOf(at), g.int64([axis]), 0);
-  // [N, C]
-  const hot = g.node("OneHot", [index, classes, g.constant(constantOf(dtypeOf(at), [2], [0, 1]))], { axis: int(1) });
-  const spread = axis === 0 ? [-1] : shapeOf(at).map((_, i) => (i === 0 ? 0 : i === axis ? -1 : 1));
-  return g.mul(g.reshape(hot, spread), amount);
+const dense = (g: GraphBuilder, { at, axis, amount }: OneHot, index: Value): Value =>
+  g.mul(oneHot(g, at, axis, index), amount);
+
+/**
+ * 1 at each image's class, 0 elsewhere: of `like`'s type, its classes on `axis` (0: a bare [C]) and 1 on all other axes
+ * but the batch.
+ */
+export function oneHot(g: GraphBuilder, like: Value, axis: number, index: Value): Value {
+  const classes = g.gather(g.shapeOf(like), g.int64([axis]), 0);
+  const ends = g.constant(constantOf(dtypeOf(like), [2], [0, 1]));
+  const hot = g.node("OneHot", [index, classes, ends], { axis: int(1) }); // [N, C]
+  return g.reshape(hot, axis === 0 ? [-1] : shapeOf(like).map((_, i) => (i === 0 ? 0 : i === axis ? -1 : 1)));
 }

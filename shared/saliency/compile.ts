@@ -7,7 +7,7 @@ import { GraphBuilder, isStatic, rankOf, shapeOf } from "../graph/builder.ts";
 import type { Dim, Graph, Node, Value } from "../graph/ir.ts";
 import { combineMaps, normalisedWeights, tokensToMap } from "./combine.ts";
 import { saliencyHead } from "./heads.ts";
-import { type ChosenLayer, imageInput, imageLayout, LayerFinder } from "./layers.ts";
+import { type ChosenLayer, imageInput, LayerFinder } from "./layers.ts";
 import { axesOf, type Layout } from "./layout.ts";
 import { isSigned } from "./method.ts";
 import { differentiate, findScores } from "./objective.ts";
@@ -58,7 +58,7 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
   });
   const weights = normalisedWeights(spec.weights, sites.length);
   const layers = sites.map(({ layer }, i) => record(layer, weights[i] ?? 0));
-  const combined = combination(g, spec, image, maps, layers);
+  const combined = combination(g, spec, { image, layout: finder.imageLayout }, maps, layers);
   const saliency = g.named(combined, "saliency");
   const raw = spec.layerMaps ? maps.map((map, i) => g.named(map, `map/${layers[i]?.name}`)) : [];
   const single = layers.length === 1 ? layers[0] : undefined;
@@ -76,7 +76,7 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
     },
     input: {
       name: image.name,
-      layout: imageAxes(image, finder) === "nhwc" ? "nhwc" : "nchw",
+      layout: finder.imageLayout === "nhwc" ? "nhwc" : "nchw",
       shape: shapeOf(image),
       dtype: image.type?.dtype ?? "float32",
     },
@@ -85,9 +85,6 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
   const metadata = new Map([...graph.metadata, [manifestKey, JSON.stringify(manifest)]]);
   return { graph: g.build([...graph.outputs, saliency, ...raw], metadata), manifest };
 }
-
-const imageAxes = (image: Value, finder: LayerFinder): Layout | undefined =>
-  finder.list().find((l) => l.name === image.name)?.layout ?? imageLayout(image);
 
 /** Channels to axis 1; float32, in which heads compute whatever the model's own type. */
 function channelsFirst(g: GraphBuilder, v: Value, layout: Layout): Value {
@@ -140,14 +137,13 @@ const record = (layer: ChosenLayer, weight: number): LayerRecord => ({
 function combination(
   g: GraphBuilder,
   spec: ExplainSpec,
-  image: Value,
+  { image, layout }: { readonly image: Value; readonly layout: Layout | undefined },
   maps: readonly Value[],
   layers: readonly LayerRecord[],
 ): Value {
   const [first] = maps;
   if (first === undefined) throw new TypeError("an explainer has a layer");
   if (maps.length === 1) return first;
-  const layout = imageLayout(image);
   if (layout !== "nchw" && layout !== "nhwc") {
     throw new AppError(
       "spec-invalid",

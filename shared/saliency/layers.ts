@@ -64,6 +64,11 @@ export class LayerFinder {
     }
   }
 
+  /** Where the image's channels are; undefined where the input is no image. */
+  get imageLayout(): Layout | undefined {
+    return this.#layout(this.#image);
+  }
+
   /** Every tensor on the path with a map of locations, shallow to deep. */
   list(): readonly LayerInfo[] {
     const recommended = new Set(this.automatic().map((l) => l.value));

@@ -3,11 +3,11 @@
  * from.
  */
 import { backward } from "../autodiff/backward.ts";
-import { startFromClass } from "../autodiff/one-hot.ts";
+import { oneHot, startFromClass } from "../autodiff/one-hot.ts";
 import type { RuleTable } from "../autodiff/vjp.ts";
 import { AppError } from "../errors.ts";
 import { int } from "../graph/attributes.ts";
-import { dtypeOf, type GraphBuilder, rankOf, shapeOf } from "../graph/builder.ts";
+import { type GraphBuilder, rankOf, shapeOf } from "../graph/builder.ts";
 import { numbers } from "../graph/constant.ts";
 import { type Dim, floatTypes, type Graph, type Node, type Value } from "../graph/ir.ts";
 import { namedValues, nearest } from "../graph/walk.ts";
@@ -181,7 +181,7 @@ export function differentiate(
       return g.expandLike(own, w);
     });
   }
-  return sweep(new Map([[value, seedOf(g, spec.objective, { value, axis, evidence, locations, index, classes })]]));
+  return sweep(new Map([[value, seedOf(g, spec.objective, { value, axis, evidence, index })]]));
 }
 
 /** Whether a tensor is a final Softmax's or Sigmoid's output, up to its shape. */
@@ -211,19 +211,15 @@ function resolveTarget(g: GraphBuilder, scores: Value, target: Value, classes: n
 interface SeedSite {
   readonly value: Value;
   readonly axis: number;
+  /** What the classes are ranked by: the scores, or log sum exp of them over locations. */
   readonly evidence: Value;
-  readonly locations: readonly number[];
   readonly index: Value;
-  readonly classes: number;
 }
 
 /** d objective / d scores, of the scores' shape. */
 function seedOf(g: GraphBuilder, objective: ExplainSpec["objective"], site: SeedSite): Value {
-  const { value, axis, evidence, index, classes } = site;
-  const ends = g.concat([g.reshape(g.scalar(0, dtypeOf(value)), [1]), g.reshape(g.scalar(1, dtypeOf(value)), [1])], 0);
-  const flat = g.node("OneHot", [index, g.int64([classes]), ends], { axis: int(1) }); // [N, C]
-  const shape = shapeOf(value).map((_, i) => (i === axis ? classes : i === 0 ? -1 : 1));
-  const hot = g.reshape(flat, axis === 0 ? [classes] : shape);
+  const { value, axis, evidence, index } = site;
+  const hot = oneHot(g, value, axis, index);
   const softmax = (): Value => g.node("Softmax", [value], { axis: int(axis) });
   switch (objective) {
     case "log-softmax": // onehot - softmax
