@@ -16,7 +16,7 @@ export interface LayerInfo {
   readonly op: string;
   readonly layout: Layout;
   readonly shape: readonly Dim[];
-  /** Input positions per location along the height (or 1-D) axis; null for tokens and where extents are symbolic. */
+  /** Input positions per location along the height (or 1-D) axis; null for tokens. */
   readonly stride: number | null;
   /** Share of all ways from image to objective that pass here (1: a stage's output rather than a branch). */
   readonly share: number;
@@ -190,7 +190,8 @@ export class LayerFinder {
     const { spatial } = axesOf[layout];
     if (layout === "tokens" || imageAxes.length !== spatial.length) return null; // not a map of the image's axes
     const [all, own] = [shapeOf(this.#image)[imageAxes[0] ?? 0], shapeOf(v)[spatial[0] ?? 0]];
-    return typeof all === "number" && typeof own === "number" ? Math.round((100 * all) / own) / 100 : null;
+    if (typeof own === "string") return symbolicStride(own);
+    return typeof all === "number" && own !== undefined ? Math.round((100 * all) / own) / 100 : null;
   }
 
   #layout(v: Value): Layout | undefined {
@@ -274,6 +275,10 @@ export class LayerFinder {
     return full;
   }
 }
+
+/** The stride of an extent that follows from an open input size, such as `floor((H+3)/4)`: what it divides by. */
+const symbolicStride = (extent: string): number =>
+  Math.max(1, ...[...extent.matchAll(/\/(\d+)\)/g)].map((found) => Number(found[1])));
 
 /** Class and register tokens in front of the patches: 1 in ViT, 2 in DeiT, 5 with DINOv2's registers. */
 const prefixTokensMax = 8;

@@ -120,6 +120,25 @@ describe("the explainer", () => {
   });
 });
 
+describe("a model whose height and width are open", () => {
+  const open = (inputShape: readonly (number | string)[]): Uint8Array => {
+    const { graph, declared } = importModel(tinyClassifier());
+    const prepared = prepare(graph, { declared, inputShapes: new Map([["image", inputShape]]) });
+    const spec = { ...defaultSpec, layers: ["relu1", "relu2"] };
+    return exportModel(compileExplainer(prepared, spec, { sha256: "" }).graph);
+  };
+
+  it.each([
+    [8, 8],
+    [13, 10],
+    [9, 17],
+  ])("is explained at %i x %i as the model fixed to that size is", async (h, w) => {
+    const x = tensorOf([1, 3, h, w], randomNumbers(h * w, 3 * h * w));
+    const [own, fixed] = [open(["N", 3, "H", "W"]), open([1, 3, h, w])];
+    close(await saliency(own, x, targets(1)), await saliency(fixed, x, targets(1)), 1e-5);
+  });
+});
+
 describe("objectives", () => {
   /** The map sum_k g_k at the image is the gradient itself, summed over colours. */
   const gradient = async (spec: Partial<ExplainSpec>, target: number, softmax = true): Promise<Float32Array> => {

@@ -49,8 +49,8 @@ const recommended = (graph: Graph): readonly string[] =>
 const finder = (graph: Graph): LayerFinder => new LayerFinder(graph, imageInput(graph), findScores(graph, spec).value);
 
 /** Two residual stages; the second halves the map. Pre-activation sums are not activated, their ReLUs are. */
-function residual(batch: Dim = "N"): Graph {
-  const net = new Net([batch, 3, 64, 64]);
+function residual(batch: Dim = "N", size: readonly Dim[] = [64, 64]): Graph {
+  const net = new Net([batch, 3, ...size]);
   let x = net.name(net.g.relu(net.conv(net.image, 8, 7, 2)), "stem");
   for (const stage of [1, 2]) {
     const stride = stage === 1 ? 1 : 2;
@@ -86,6 +86,10 @@ describe("automatic layers", () => {
       "last-pool",
     );
     expect(recommended(net.head(last))).toEqual(["a", "b"]);
+  });
+
+  it("are those of stride 4 and more where height and width are left open: how fine a map is cannot be known", () => {
+    expect(recommended(residual("N", ["H", "W"]))).toEqual(["stage2.block2"]);
   });
 
   it("recognise x * sigmoid(x) as an activation", () => {

@@ -105,8 +105,9 @@ function insideBounds(g: Site["g"], y: Value, low: Value | null, high: Value | n
     const number = bound === null ? Number.POSITIVE_INFINITY : uniform(bound);
     return bound !== null && !(number !== undefined && Math.abs(number) >= unboundedFrom);
   };
-  if (bounds(low) && bounds(high)) return g.mul(g.sub(y, low), g.sub(high, y));
-  if (bounds(low)) return g.sub(y, low);
+  const above = (bound: Value): Value => (uniform(bound) === 0 ? y : g.sub(y, bound));
+  if (bounds(low) && bounds(high)) return g.mul(above(low), g.sub(high, y));
+  if (bounds(low)) return above(low);
   if (bounds(high)) return g.sub(high, y);
   return null;
 }
