@@ -9,6 +9,3 @@ export function outputFile(file: string | undefined): string {
 }
 
 export const shapeText = (shape: Shape | undefined): string => (shape === undefined ? "[?]" : `[${shape.join(", ")}]`);
-
-/** The message of whatever was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

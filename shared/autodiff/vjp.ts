@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import { describe } from "../graph/attributes.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Node, Value } from "../graph/ir.ts";
+import { printNode } from "../graph/print.ts";
 
 /** Where a rule is applied: the node, the builder to write into, and the gradients that arrived. */
 export interface Site {
@@ -56,7 +57,8 @@ export const refused = (why: string): Entry => ({ kind: "refused", why });
 
 /** The error for a node no gradient can pass. `because` is a clause. */
 export function cannotDifferentiate(node: Node, because: string): AppError {
-  return new AppError("model-unsupported", `cannot take a gradient through ${describe(node)}: ${because}`, {
+  const message = `cannot take a gradient through ${describe(node)}: ${because}, in ${printNode(node)}`;
+  return new AppError("model-unsupported", message, {
     operator: node.op,
     node: node.name,
     tensor: node.outputs.find((v) => v !== null)?.name,

@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts";
 import { int, ints, string } from "./attributes.ts";
 import { constantOf, dataTypeCode, int64s } from "./constant.ts";
 import { infer } from "./infer.ts";
-import type { Attribute, Attributes, Constant, Dim, DType, Graph, Node, Shape, TensorType, Value } from "./ir.ts";
+import type { Attribute, Constant, Dim, DType, Graph, Node, Shape, TensorType, Value } from "./ir.ts";
 
 /** The version of ai.onnx that graphs are lifted to before anything is added to them, and the newest we know. */
 export const opsetMin = 18;
@@ -293,6 +293,3 @@ export function extent(value: Value, axis: number): number {
   const dim: Dim | undefined = shapeOf(value).at(axis);
   return typeof dim === "number" ? dim : (staticShape(value).at(axis) ?? 0);
 }
-
-export const attributesOf = (input: AttributeInput): Attributes =>
-  new Map(Object.entries(input).flatMap(([k, v]) => (v === undefined ? [] : [[k, v] as const])));

@@ -1,14 +1,11 @@
 /** @file Graphs as text, one line a node, the same for the same graph: for goldens and error messages. Never parsed. */
 import { bigints, numbers, volume } from "./constant.ts";
 import type { Attribute, Constant, Graph, Node, TensorType, Value } from "./ir.ts";
-import { consumers, made, producers, read } from "./walk.ts";
 
 /** Constants of at most so many elements are shown by value: axes, shapes, scalars. */
 const literalMax = 8;
 /** Attributes of more entries than this are cut off. */
 const entriesMax = 16;
-/** Consumers shown around a value; a stem's output may have dozens. */
-const neighboursMax = 4;
 
 /** `%conv float32[1,3,2,2] = Conv(%x, %w) {strides=[2,2]}`, between lines for the graph's inputs and its outputs. */
 export function print(graph: Graph): string {
@@ -28,21 +25,6 @@ export function printNode(node: Node): string {
   const operator = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
   const braces = attributes.length > 0 ? ` {${attributes.join(", ")}}` : "";
   return `${outputs} = ${operator}(${inputs})${braces}${captured}`;
-}
-
-/** The few lines around a value: what its producer reads, its producer, and the first of its consumers. */
-export function neighbourhood(graph: Graph, value: Value): string {
-  const makers = producers(graph);
-  const maker = makers.get(value);
-  const before = (maker ? read(maker) : []).flatMap((v) => makers.get(v) ?? []);
-  const readers = consumers(graph).get(value) ?? [];
-  const shown = new Set([...before, ...(maker ? [maker] : []), ...readers.slice(0, neighboursMax)]);
-  const more =
-    readers.length > neighboursMax ? [`... and ${readers.length - neighboursMax} more read %${value.name}`] : [];
-  const lines = graph.nodes
-    .filter((n) => shown.has(n))
-    .map((n) => `${made(n).includes(value) ? ">" : " "} ${printNode(n)}`);
-  return [...(maker ? [] : [`> ${typed(value)}`]), ...lines, ...more.map((l) => `  ${l}`)].join("\n");
 }
 
 const typed = (value: Value): string => `%${value.name} ${printType(value.type)}`;

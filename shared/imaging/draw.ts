@@ -6,7 +6,6 @@ import { createRaster, type Raster } from "./image.ts";
 export const PAPER: Rgb = [255, 255, 255];
 export const INK: Rgb = [28, 30, 36];
 export const FAINT_INK: Rgb = [108, 112, 122];
-export const HAIRLINE: Rgb = [214, 217, 222];
 
 /** A raster of one colour. */
 export function blankRaster(width: number, height: number, colour: Rgb): Raster {

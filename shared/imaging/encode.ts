@@ -6,12 +6,6 @@ import type { ImageFormat } from "./sniff.ts";
 /** Of 100. Below it JPEG's blocks show in smooth colour gradients, which is what heat maps are. */
 const DEFAULT_QUALITY = 90;
 
-export const mediaTypes: Readonly<Record<ImageFormat, string>> = {
-  png: "image/png",
-  jpeg: "image/jpeg",
-  webp: "image/webp",
-};
-
 function withAlpha({ width, height, data }: Raster): RgbaPixels {
   const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
   for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {

@@ -1,6 +1,6 @@
 /** @file A classifier's graph to its explainer's: the forward part as it is, the backward part and the maps added. */
 import { deconvnet, guided } from "../autodiff/modified.ts";
-import { rules } from "../autodiff/rules.ts";
+import { differentiable, rules } from "../autodiff/rules.ts";
 import type { RuleTable } from "../autodiff/vjp.ts";
 import { AppError } from "../errors.ts";
 import { GraphBuilder, isStatic, rankOf, shapeOf } from "../graph/builder.ts";
@@ -43,13 +43,8 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
     .choose(spec.layers)
     .map((layer) => (real ? convolutionOf(layer, finder, spec) : { layer, read: layer.value }));
   const g = new GraphBuilder(graph);
-  const gradients = differentiate(
-    g,
-    scores,
-    spec,
-    sites.map((s) => s.layer.value),
-    tables[spec.method.rules],
-  );
+  const wanted = sites.map((s) => s.layer.value);
+  const gradients = withRemedy(finder, () => differentiate(g, scores, spec, wanted, tables[spec.method.rules]));
   const maps = sites.map(({ layer, read, conv }, i) => {
     const dy = channelsFirst(g, gradients[i] ?? layer.value, layer.layout);
     const x = channelsFirst(g, read, layer.layout);
@@ -84,6 +79,25 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
   shadowFusions(g, graph);
   const metadata = new Map([...graph.metadata, [manifestKey, JSON.stringify(manifest)]]);
   return { graph: g.build([...graph.outputs, saliency, ...raw], metadata), manifest };
+}
+
+/** What `build` returns; an operator without a gradient is reported with the layers that can be explained anyway. */
+function withRemedy<T>(finder: LayerFinder, build: () => T): T {
+  try {
+    return build();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "model-unsupported") throw error;
+    const { tensors } = finder.path;
+    const at = tensors.findIndex((v) => v.name === error.context["tensor"]);
+    const behind = tensors.slice(at + 1).map((v) => v.name);
+    const layers = finder.list().flatMap((l) => (at >= 0 && behind.includes(l.name) ? [`"${l.name}"`] : []));
+    const remedy =
+      layers.length > 0
+        ? `layers behind it can be explained: ${layers.slice(-4).join(", ")}`
+        : "no layer lies behind it";
+    const message = `${error.message}; ${remedy}; the README lists the operators a gradient passes`;
+    throw new AppError(error.code, message, { ...error.context, supported: differentiable }, { cause: error });
+  }
 }
 
 /** Channels to axis 1; float32, in which heads compute whatever the model's own type. */

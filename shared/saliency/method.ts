@@ -5,8 +5,6 @@ import {
   aggregates,
   type BackwardRules,
   backwardRules,
-  type CamMethod,
-  camMethods,
   type Extract,
   extracts,
   type Head,
@@ -75,5 +73,3 @@ export function methodName(method: Method): string {
 /** Whether a map can be negative, so that zero means something and pictures need a diverging scale. */
 export const isSigned = (head: Head): boolean =>
   head.kind === "grid" && (head.aggregate === "sum" || head.aggregate === "max");
-
-export const isCam = (kind: string): kind is CamMethod => isOneOf(kind, camMethods);

@@ -4,7 +4,7 @@ import { ints, string } from "../../shared/graph/attributes.ts";
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf } from "../../shared/graph/constant.ts";
 import type { Graph, Node, Value } from "../../shared/graph/ir.ts";
-import { neighbourhood, print } from "../../shared/graph/print.ts";
+import { print } from "../../shared/graph/print.ts";
 import { verify } from "../../shared/graph/verify.ts";
 import { between, consumers, namedValues, producers, upstream } from "../../shared/graph/walk.ts";
 
@@ -83,18 +83,6 @@ describe("printing", () => {
         "output %y float32[1,2]",
       ].join("\n"),
     );
-  });
-
-  it("shows the lines around a value, that one marked", () => {
-    const { graph, log, x } = diamond();
-    expect(neighbourhood(graph, log)).toBe(
-      [
-        "  %Relu_1 float32[N,3] = Relu(%x)",
-        "> %Log_3 float32[N,3] = Log(%Relu_1)",
-        "  %Add_5 float32[N,3] = Add(%Exp_2, %Log_3)",
-      ].join("\n"),
-    );
-    expect(neighbourhood(graph, x)).toBe("> %x float32[N,3]\n  %Relu_1 float32[N,3] = Relu(%x)");
   });
 });
 

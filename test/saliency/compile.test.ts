@@ -8,7 +8,14 @@ import { compileExplainer, manifestKey } from "../../shared/saliency/compile.ts"
 import { parseMethod } from "../../shared/saliency/method.ts";
 import { defaultSpec, type ExplainSpec } from "../../shared/saliency/spec.ts";
 import { bitsOf, runOnnx, tensorOf } from "../support/run-onnx.ts";
-import { randomNumbers, type TinyClassifierOptions, tinyClassifier } from "../support/tiny-models.ts";
+import {
+  modelBytes,
+  node,
+  randomNumbers,
+  type TinyClassifierOptions,
+  tensorInfo,
+  tinyClassifier,
+} from "../support/tiny-models.ts";
 
 const size = 8;
 const classes = 5;
@@ -286,5 +293,37 @@ describe("what does not fit", () => {
   ];
   it.each(refused)("refuses %s", (_what, spec, message) => {
     expect(() => compiled(spec)).toThrowError(message);
+  });
+});
+
+describe("an operator without a gradient", () => {
+  const withUnknown = (): Uint8Array =>
+    modelBytes({
+      nodes: [
+        node("Relu", ["image"], ["early"]),
+        node("Mystery", ["early"], ["odd"], {}, "odd one"),
+        node("Relu", ["odd"], ["late"]),
+        node("GlobalAveragePool", ["late"], ["gap"]),
+        node("Flatten", ["gap"], ["logits"]),
+      ],
+      inputs: [tensorInfo("image", [1, 3, 4, 4])],
+      outputs: [tensorInfo("logits", [1, 3])],
+      graph: { value_info: [tensorInfo("odd", [1, 3, 4, 4])] },
+    });
+  const compileAt = (layer: string) => {
+    const { graph, declared } = importModel(withUnknown());
+    return compileExplainer(prepare(graph, { declared }), { ...defaultSpec, layers: [layer] }, { sha256: "" });
+  };
+
+  it("is in nobody's way behind which a layer lies", () => {
+    expect(compileAt("late").graph.outputs.map((v) => v.name)).toEqual(["logits", "saliency"]);
+  });
+
+  it("is reported with the layers that can be explained all the same", () => {
+    const message =
+      'cannot take a gradient through Mystery (odd one) -> "odd": no gradient rule is known for Mystery, ' +
+      'in %odd float32[1,3,4,4] = Mystery(%early); layers behind it can be explained: "late"; ' +
+      "the README lists the operators a gradient passes";
+    expect(() => compileAt("early")).toThrowError(message);
   });
 });
