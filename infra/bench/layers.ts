@@ -3,24 +3,13 @@
  * Predictions of such a network mean nothing.
  */
 import { float, int, ints } from "../../shared/graph/attributes.ts";
-import { extent, GraphBuilder, rankOf } from "../../shared/graph/builder.ts";
+import { emptyGraph, extent, GraphBuilder, rankOf } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/ir.ts";
 import { uniformNumbers } from "../cli/uniform.ts";
 
-const emptyGraph: Graph = {
-  name: "bench",
-  inputs: [],
-  outputs: [],
-  nodes: [],
-  opset: 18,
-  otherOpsets: new Map(),
-  metadata: new Map(),
-  functions: [],
-};
-
 /** A builder with the blocks of convolutional networks and transformers. */
 export class NetBuilder {
-  readonly g = new GraphBuilder(emptyGraph, "");
+  readonly g = new GraphBuilder(emptyGraph(18), "");
   readonly #random = uniformNumbers(20);
 
   image(size: number): Value {

@@ -107,7 +107,7 @@ function tryRecipe(
   }
 }
 
-/** Gradients need fixed extents: a model that leaves its size open gets the recipe's. */
+/** A model that leaves its size open is explained at the recipe's: maps then have known extents. */
 async function atRecipeSize(
   model: LoadedModel,
   recipe: Recipe | AppError,

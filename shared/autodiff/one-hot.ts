@@ -7,6 +7,7 @@ import { getFloat, getInt, getInts, int } from "../graph/attributes.ts";
 import { dtypeOf, type GraphBuilder, rankOf, shapeOf } from "../graph/builder.ts";
 import { constantOf, numbers } from "../graph/constant.ts";
 import type { Node, Value } from "../graph/ir.ts";
+import { producers } from "../graph/walk.ts";
 import { rules } from "./rules.ts";
 import type { RuleTable } from "./vjp.ts";
 
@@ -41,13 +42,12 @@ export function startFromClass(
   wanted: ReadonlySet<Value>,
   table: RuleTable,
 ): Start {
-  const producers = new Map<Value, Node>();
-  for (const node of g.nodes) for (const v of node.outputs) if (v) producers.set(v, node);
+  const makers = producers(g);
   const passed = new Map<Value, Value>();
   let current: OneHot = { at: y, axis, amount: onesOfRank(g, y) };
   for (;;) {
     if (wanted.has(current.at)) passed.set(current.at, dense(g, current, index));
-    const node = producers.get(current.at);
+    const node = makers.get(current.at);
     const [x, w] = node?.inputs ?? [];
     if (!node || !x || node.domain !== "") break;
     const row = w ? classRow(g, node, x, w, current, index) : null;

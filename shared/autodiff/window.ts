@@ -81,14 +81,18 @@ export function transposed(g: GraphBuilder, w: Window, x: Value, dy: Value, weig
     w.end.map(() => 0),
     w.strides.map((s) => s - 1),
   );
-  const axes = spatial.map((_, i) => i + 2);
+  const axes = spatialAxes(x);
   const ends = g.node("Slice", [g.node("Shape", [x]), g.int64([2]), g.int64([rankOf(x)])]);
   const cropped = g.node("Slice", [large, g.int64(axes.map(() => 0)), ends, g.int64(axes)]);
   return g.declare(cropped, [...shapeOf(large).slice(0, 2), ...spatial]);
 }
 
-export function expectSpatial(node: Node, x: Value): number {
-  const spatial = rankOf(x) - 2;
-  if (spatial < 1) throw cannotDifferentiate(node, `its input "${x.name}" has no spatial axis`);
-  return spatial;
+/** Refuses a tensor without spatial axes. */
+export function expectSpatial(node: Node, x: Value): void {
+  if (rankOf(x) < 3) throw cannotDifferentiate(node, `its input "${x.name}" has no spatial axis`);
 }
+
+/** The axes behind batch and channel: of [N, C, ..spatial], and of weights [M, C/G, ..kernel]. */
+export const spatialAxes = (v: Value): readonly number[] => Array.from({ length: rankOf(v) - 2 }, (_, i) => i + 2);
+/** Their extents, which must be fixed. */
+export const spatialExtents = (v: Value): readonly number[] => spatialAxes(v).map((axis) => extent(v, axis));

@@ -14,6 +14,18 @@ export const opsetMax = 24;
 
 export type AttributeInput = Readonly<Record<string, Attribute | undefined>>;
 
+/** A graph with nothing in it. Opset 21: the first whose GroupNormalization scales channels, not groups. */
+export const emptyGraph = (opset = 21): Graph => ({
+  name: "graph",
+  inputs: [],
+  outputs: [],
+  nodes: [],
+  opset,
+  otherOpsets: new Map(),
+  metadata: new Map(),
+  functions: [],
+});
+
 export class GraphBuilder {
   readonly base: Graph;
   readonly nodes: Node[];

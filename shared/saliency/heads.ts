@@ -4,10 +4,10 @@
  *   [N, K, ...spatial]; what comes out is [N, 1, ...spatial].
  */
 
-import { type Window, windowAttributes, windowOf } from "../autodiff/window.ts";
+import { spatialAxes, spatialExtents, type Window, windowAttributes, windowOf } from "../autodiff/window.ts";
 import { AppError } from "../errors.ts";
-import { getInts, int, ints } from "../graph/attributes.ts";
-import { extent, type GraphBuilder, rankOf, shapeOf } from "../graph/builder.ts";
+import { int, ints } from "../graph/attributes.ts";
+import { extent, type GraphBuilder, rankOf } from "../graph/builder.ts";
 import { constantOf, volume } from "../graph/constant.ts";
 import type { Node, Value } from "../graph/ir.ts";
 import type { Aggregate, Extract, Head } from "./spec.ts";
@@ -123,22 +123,14 @@ const box3x3 = ({ x }: HeadSite): Window => {
       { layer: x.name },
     );
   }
-  const [ones, threes] = [
-    [1, 1],
-    [3, 3],
-  ];
-  return { kernel: threes, strides: ones, dilations: ones, begin: ones, end: ones, group: 1 };
+  const ones = [1, 1];
+  return { kernel: [3, 3], strides: ones, dilations: ones, begin: ones, end: ones, group: 1 };
 };
 
 const realWindow = ({ x, conv }: HeadSite): Window => {
   const weights = conv?.inputs[1];
   if (!conv || !weights) throw new TypeError("conv-real needs its convolution");
-  const kernel =
-    getInts(conv, "kernel_shape") ??
-    shapeOf(weights)
-      .slice(2)
-      .map((_, i) => extent(weights, i + 2));
-  return windowOf(conv, x, kernel);
+  return windowOf(conv, x, spatialExtents(weights));
 };
 
 // --- contributions c_k: one per channel ----------------------------------------------------------------------------
@@ -203,7 +195,6 @@ function outer(g: GraphBuilder, dy: Value, x: Value, taps: Taps, group: number, 
 
 const square = (g: GraphBuilder, v: Value): Value => g.mul(v, v);
 const larger = (g: GraphBuilder, a: Value, b: Value): Value => (a === b ? a : g.node("Max", [a, b]));
-const spatialAxes = (v: Value): readonly number[] => Array.from({ length: rankOf(v) - 2 }, (_, i) => i + 2);
 
 /**
  * [N, K, ..] to [N, group, ..]: the sum over each group's channels, as a 1x1 convolution with ones, which the runtime
@@ -223,8 +214,5 @@ function channelMax(g: GraphBuilder, v: Value, group: number): Value {
   if (group === 1) return g.max(v, [1]);
   const channels = extent(v, 1);
   if (channels === group) return v;
-  const spatial = shapeOf(v)
-    .slice(2)
-    .map((_, i) => extent(v, i + 2));
-  return g.max(g.reshape(v, [-1, group, channels / group, ...spatial]), [2], false);
+  return g.max(g.reshape(v, [-1, group, channels / group, ...spatialExtents(v)]), [2], false);
 }

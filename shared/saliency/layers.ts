@@ -202,11 +202,11 @@ export class LayerFinder {
 
   #named(name: string): ChosenLayer {
     const value = this.path.tensors.find((v) => v.name === name);
-    const layers = this.list().map((l) => l.name);
+    const layers = (): readonly string[] => this.list().map((l) => l.name); // for messages only: it looks at everything
     if (value === undefined) {
       const all = namedValues(this.#graph);
       const exists = all.has(name);
-      const near = nearest(name, exists ? layers : [...layers, ...all.keys()]).map((n) => `"${n}"`);
+      const near = nearest(name, exists ? layers() : [...layers(), ...all.keys()]).map((n) => `"${n}"`);
       const why = exists ? `"${name}" is not between the image and the objective` : `no tensor "${name}" in this model`;
       throw new AppError(
         "spec-invalid",
@@ -219,7 +219,7 @@ export class LayerFinder {
       const shape = value.type ? `[${value.type.shape.join(", ")}]` : "unknown";
       throw new AppError(
         "spec-invalid",
-        `"${name}" has shape ${shape}: no map of locations; layers before it: ${layers
+        `"${name}" has shape ${shape}: no map of locations; layers before it: ${layers()
           .slice(-3)
           .map((n) => `"${n}"`)
           .join(", ")}`,

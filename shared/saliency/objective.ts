@@ -10,7 +10,7 @@ import { int } from "../graph/attributes.ts";
 import { type GraphBuilder, rankOf, shapeOf } from "../graph/builder.ts";
 import { numbers } from "../graph/constant.ts";
 import { type Dim, floatTypes, type Graph, type Node, type Value } from "../graph/ir.ts";
-import { namedValues, nearest } from "../graph/walk.ts";
+import { namedValues, nearest, producers } from "../graph/walk.ts";
 import { axesOf, layouts } from "./layout.ts";
 import type { ExplainSpec } from "./spec.ts";
 
@@ -35,7 +35,7 @@ const transparent: ReadonlySet<string> = new Set([
 
 /** @throws AppError `spec-invalid` where there is no such tensor, or it has no class axis */
 export function findScores(graph: Graph, spec: Pick<ExplainSpec, "objective" | "output">): Scores {
-  const producer = producerMap(graph.nodes);
+  const producer = producers(graph);
   const value =
     spec.output === undefined ? defaultTensor(graph, producer, spec.objective) : namedTensor(graph, spec.output);
   if (value.type === undefined || !floatTypes.has(value.type.dtype)) {
@@ -186,13 +186,10 @@ export function differentiate(
 
 /** Whether a tensor is a final Softmax's or Sigmoid's output, up to its shape. */
 function isFinal(g: GraphBuilder, value: Value): boolean {
-  const producer = producerMap(g.nodes);
+  const producer = producers(g);
   const scores = beforeFinal(value, producer);
   return scores !== value && producer.get(value)?.op !== "LogSoftmax";
 }
-
-const producerMap = (nodes: readonly Node[]): ReadonlyMap<Value, Node> =>
-  new Map(nodes.flatMap((n) => n.outputs.flatMap((v) => (v ? [[v, n] as const] : []))));
 
 /** order[n, -target-1] for a negative target; the order is only looked at there. */
 function resolveTarget(g: GraphBuilder, scores: Value, target: Value, classes: number): Value {

@@ -4,6 +4,7 @@ import { isDifferentiable } from "../autodiff/backward.ts";
 import { rules } from "../autodiff/rules.ts";
 import { getInt } from "../graph/attributes.ts";
 import type { Graph, Node, Value } from "../graph/ir.ts";
+import { producers } from "../graph/walk.ts";
 
 export interface Path {
   /** Tensors on some way from image to objective, in the order they are computed; the image first. */
@@ -45,15 +46,13 @@ export function pathBetween(graph: Graph, image: Value, objective: Value): Path 
     if (on) onPath.push(node);
   }
   const all = fromImage.get(objective) ?? Number.NEGATIVE_INFINITY;
-  const producer = new Map<Value, Node>();
-  for (const node of graph.nodes) for (const y of node.outputs) if (y) producer.set(y, node);
   const tensors = [image, ...graph.nodes.flatMap((n) => n.outputs)].filter(
     (v): v is Value => v !== null && fromImage.has(v) && toObjective.has(v),
   );
   const share = new Map(
     tensors.map((v) => [v, Math.exp((fromImage.get(v) ?? 0) + (toObjective.get(v) ?? 0) - all)] as const),
   );
-  return { tensors, producer, share, cost: costs(graph, onPath, tensors) };
+  return { tensors, producer: producers(graph), share, cost: costs(graph, onPath, tensors) };
 }
 
 const logSum = (a: number | undefined, b: number): number => {

@@ -5,10 +5,9 @@ import { deconvnet, guided } from "../../shared/autodiff/modified.ts";
 import { rules } from "../../shared/autodiff/rules.ts";
 import type { RuleTable } from "../../shared/autodiff/vjp.ts";
 import { ints } from "../../shared/graph/attributes.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf } from "../../shared/graph/constant.ts";
 import type { Value } from "../../shared/graph/ir.ts";
-import { emptyGraph } from "../support/check-gradient.ts";
 import { evaluate, tensor } from "../support/evaluate.ts";
 
 const start = (): GraphBuilder => new GraphBuilder(emptyGraph());

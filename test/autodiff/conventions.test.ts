@@ -2,10 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { backward } from "../../shared/autodiff/backward.ts";
 import { float, int, ints } from "../../shared/graph/attributes.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf } from "../../shared/graph/constant.ts";
 import type { Value } from "../../shared/graph/ir.ts";
-import { emptyGraph } from "../support/check-gradient.ts";
 import { evaluate, type Tensor, tensor } from "../support/evaluate.ts";
 
 type Build = (g: GraphBuilder, ...xs: Value[]) => Value;

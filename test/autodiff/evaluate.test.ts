@@ -1,11 +1,11 @@
 /** @file The interpreter against onnxruntime: the operators no gradient case contains, so that none is left out. */
 import { describe, expect, it } from "vitest";
 import { float, int, ints, string, tensor as tensorAttribute } from "../../shared/graph/attributes.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf, int64s } from "../../shared/graph/constant.ts";
 import type { Value } from "../../shared/graph/ir.ts";
 import { exportModel } from "../../shared/onnx/export.ts";
-import { assemble, emptyGraph } from "../support/check-gradient.ts";
+import { assemble } from "../support/check-gradient.ts";
 import { type Draw, spread } from "../support/draw.ts";
 import { evaluate, evaluatedOperators, tensor } from "../support/evaluate.ts";
 import { relativeError } from "../support/golden-ops.ts";

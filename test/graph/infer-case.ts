@@ -1,7 +1,7 @@
 /** @file What a case of the inference tables is, and the one-node graph it stands for. */
-import { type AttributeInput, GraphBuilder } from "../../shared/graph/builder.ts";
+import { type AttributeInput, emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf } from "../../shared/graph/constant.ts";
-import type { Dim, DType, Graph, Shape, Value } from "../../shared/graph/ir.ts";
+import type { Dim, DType, Shape, Value } from "../../shared/graph/ir.ts";
 
 /** A shape is a float32 graph input; numbers under a type are a 1-D (or, as a lone number, rank-0) constant. */
 export type Operand =
@@ -27,23 +27,12 @@ export const same = (...shape: Dim[]): InferCase => ({ inputs: [shape], shapes: 
 export const table = <T>(names: readonly string[], make: (name: string) => readonly [string, T]): Record<string, T> =>
   Object.fromEntries(names.map(make));
 
-const emptyGraph: Graph = {
-  name: "case",
-  inputs: [],
-  outputs: [],
-  nodes: [],
-  opset: 20,
-  otherOpsets: new Map(),
-  metadata: new Map(),
-  functions: [],
-};
-
 /** The one-node graph of a case; operands are named in0, in1 ... */
 export function graphOf(
   op: string,
   { inputs, attributes, shapes }: Pick<InferCase, "inputs" | "attributes" | "shapes">,
 ) {
-  const g = new GraphBuilder(emptyGraph);
+  const g = new GraphBuilder(emptyGraph(20));
   const values = inputs.map((operand, i): Value | null => operandValue(g, operand, `in${i}`));
   const outputs = g.multi(op, values, attributes ?? {}, shapes.length);
   return { g, outputs, values };

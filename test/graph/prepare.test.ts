@@ -1,7 +1,7 @@
 /** @file The pass every model goes through: types, folding, other input sizes. */
 import { describe, expect, it } from "vitest";
 import { int, ints } from "../../shared/graph/attributes.ts";
-import { type AttributeInput, GraphBuilder } from "../../shared/graph/builder.ts";
+import { type AttributeInput, emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { bigints, constantOf } from "../../shared/graph/constant.ts";
 import { foldedElementsMax } from "../../shared/graph/fold.ts";
 import type { Graph, Node, Shape, TensorType, Value } from "../../shared/graph/ir.ts";
@@ -10,16 +10,7 @@ import { print } from "../../shared/graph/print.ts";
 import { verify } from "../../shared/graph/verify.ts";
 import { namedValues } from "../../shared/graph/walk.ts";
 
-const empty: Graph = {
-  name: "g",
-  inputs: [],
-  outputs: [],
-  nodes: [],
-  opset: 18,
-  otherOpsets: new Map(),
-  metadata: new Map(),
-  functions: [],
-};
+const empty = emptyGraph(18);
 
 /** A graph as import leaves it: values without types, named after their place. */
 class Imported {

@@ -1,23 +1,14 @@
 /** @file Walking, printing and verifying graphs. */
 import { describe, expect, it } from "vitest";
 import { ints, string } from "../../shared/graph/attributes.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf } from "../../shared/graph/constant.ts";
 import type { Graph, Node, Value } from "../../shared/graph/ir.ts";
 import { print } from "../../shared/graph/print.ts";
 import { verify } from "../../shared/graph/verify.ts";
 import { between, consumers, namedValues, producers, upstream } from "../../shared/graph/walk.ts";
 
-const empty: Graph = {
-  name: "g",
-  inputs: [],
-  outputs: [],
-  nodes: [],
-  opset: 18,
-  otherOpsets: new Map(),
-  metadata: new Map(),
-  functions: [],
-};
+const empty = emptyGraph(18);
 
 /** x -> relu -> (exp, log) -> sum, and a neg beside it that leads nowhere. */
 function diamond() {

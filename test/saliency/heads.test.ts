@@ -3,12 +3,11 @@
  */
 import { describe, expect, it } from "vitest";
 import { int, ints } from "../../shared/graph/attributes.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf, volume } from "../../shared/graph/constant.ts";
 import type { Node } from "../../shared/graph/ir.ts";
 import { type HeadSite, saliencyHead } from "../../shared/saliency/heads.ts";
 import { type Aggregate, aggregates, type Extract, type Head } from "../../shared/saliency/spec.ts";
-import { emptyGraph } from "../support/check-gradient.ts";
 import { evaluate, tensor } from "../support/evaluate.ts";
 import { random } from "../support/random.ts";
 

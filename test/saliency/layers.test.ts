@@ -1,12 +1,11 @@
 /** @file Which layers are listed and recommended, on small networks of the kinds people serve. */
 import { describe, expect, it } from "vitest";
 import { int, ints } from "../../shared/graph/attributes.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf, volume } from "../../shared/graph/constant.ts";
 import type { Dim, Graph, Value } from "../../shared/graph/ir.ts";
 import { imageInput, LayerFinder, listLayers } from "../../shared/saliency/layers.ts";
 import { findScores } from "../../shared/saliency/objective.ts";
-import { emptyGraph } from "../support/check-gradient.ts";
 
 const spec = { objective: "logit" } as const;
 

@@ -6,14 +6,13 @@
 import * as ort from "onnxruntime-web";
 import { describe, expect, it } from "vitest";
 import { float, int, ints } from "../../shared/graph/attributes.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf, volume } from "../../shared/graph/constant.ts";
 import type { Graph, Value } from "../../shared/graph/ir.ts";
 import { exportModel } from "../../shared/onnx/export.ts";
 import { compileExplainer } from "../../shared/saliency/compile.ts";
 import { parseMethod } from "../../shared/saliency/method.ts";
 import { defaultSpec, type Layers } from "../../shared/saliency/spec.ts";
-import { emptyGraph } from "../support/check-gradient.ts";
 import { random } from "../support/random.ts";
 import { bitsOf, randomFeeds, runOnnx } from "../support/run-onnx.ts";
 

@@ -5,9 +5,9 @@
 import { backward } from "../../shared/autodiff/backward.ts";
 import { rules } from "../../shared/autodiff/rules.ts";
 import type { RuleTable } from "../../shared/autodiff/vjp.ts";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf } from "../../shared/graph/constant.ts";
-import type { DType, Graph, Shape, Value } from "../../shared/graph/ir.ts";
+import type { DType, Shape, Value } from "../../shared/graph/ir.ts";
 import { type Draw, spread } from "./draw.ts";
 import { evaluate, type Tensor, tensor } from "./evaluate.ts";
 import { random } from "./random.ts";
@@ -55,18 +55,6 @@ const slopeMin = 1e-2;
 const elementsMax = 24;
 export const seeds: readonly number[] = [0xdeadbeef, 0x5eed];
 const extentsTried = [1, 3];
-
-/** A graph with nothing in it. Opset 21: the first whose GroupNormalization scales channels, not groups. */
-export const emptyGraph = (opset = 21): Graph => ({
-  name: "case",
-  inputs: [],
-  outputs: [],
-  nodes: [],
-  opset,
-  otherOpsets: new Map(),
-  metadata: new Map(),
-  functions: [],
-});
 
 /**
  * Throws unless every gradient of the case agrees with the slope: in float64 and in float32 types (rules may lower the

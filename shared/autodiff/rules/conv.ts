@@ -4,7 +4,16 @@ import { extent, type GraphBuilder, rankOf, sameShape, shapeOf } from "../../gra
 import { float32s, volume } from "../../graph/constant.ts";
 import type { Attributes, Constant, Node, Value } from "../../graph/ir.ts";
 import { type RuleTable, rule } from "../vjp.ts";
-import { expectSpatial, reach, transposed, type Window, windowAttributes, windowOf } from "../window.ts";
+import {
+  expectSpatial,
+  reach,
+  spatialAxes,
+  spatialExtents,
+  transposed,
+  type Window,
+  windowAttributes,
+  windowOf,
+} from "../window.ts";
 
 /**
  * Below this many input channels the runtime's im2col dominates a convolution with rotated weights (measured 1.2-2.2
@@ -18,7 +27,7 @@ export const conv = {
   Conv: rule(({ g, node, x, dy }) => {
     expectSpatial(node, x(0));
     const weights = x(1);
-    const window = windowOf(node, x(0), kernelOf(weights));
+    const window = windowOf(node, x(0), spatialExtents(weights));
     return [
       () => inputGradient(g, window, x(0), weights, dy),
       () => weightGradient(g, window, x(0), dy, weights),
@@ -30,7 +39,7 @@ export const conv = {
   ConvTranspose: rule(({ g, node, x, y, dy }) => {
     expectSpatial(node, x(0));
     const weights = x(1);
-    const window = transposeWindow(node, x(0), y(), kernelOf(weights));
+    const window = transposeWindow(node, x(0), y(), spatialExtents(weights));
     return [
       () => {
         const attributes = { ...windowAttributes(window, [...window.begin, ...window.end]), group: int(window.group) };
@@ -41,11 +50,6 @@ export const conv = {
     ];
   }),
 } satisfies RuleTable;
-
-const kernelOf = (weights: Value): readonly number[] =>
-  shapeOf(weights)
-    .slice(2)
-    .map((_, i) => extent(weights, i + 2));
 
 const channelSum = (g: GraphBuilder, dy: Value): Value =>
   g.sum(
@@ -145,9 +149,7 @@ function weightGradient(g: GraphBuilder, w: Window, input: Value, dy: Value, wei
   const taps = volume(w.kernel);
   if (taps > tapsMax && w.group === 1) return exchangedConvolution(g, w, input, dy);
   const [m, c] = [extent(weights, 0), extent(weights, 1)];
-  const positions = shapeOf(dy)
-    .slice(2)
-    .map((_, i) => extent(dy, i + 2));
+  const positions = spatialExtents(dy);
   const padded = g.pad(input, [0, 0, ...w.begin, 0, 0, ...w.end]);
   const depthwise = c === 1 && m === w.group;
   // Batch and group are one axis: [N*G, M/G, L] times [N*G, L, C/G].
@@ -198,7 +200,7 @@ function exchangedConvolution(g: GraphBuilder, w: Window, input: Value, dy: Valu
     dilations: ints(w.strides),
     pads: ints([...w.begin, ...w.end]),
   });
-  const axes = w.kernel.map((_, i) => i + 2);
+  const axes = spatialAxes(full);
   const cropped = g.slice(
     full,
     axes.map(() => 0),

@@ -5,7 +5,7 @@ import { constantOf, volume } from "../../graph/constant.ts";
 import type { Node, Value } from "../../graph/ir.ts";
 import { scatterAdd } from "../axis.ts";
 import { cannotDifferentiate, lazy, type RuleTable, rule } from "../vjp.ts";
-import { expectSpatial, reach, transposed, type Window, windowOf } from "../window.ts";
+import { expectSpatial, reach, spatialAxes, transposed, type Window, windowOf } from "../window.ts";
 import { scaleByCount } from "./reduce.ts";
 
 const poolWindow = (node: Node, x: Value): Window => {
@@ -14,8 +14,6 @@ const poolWindow = (node: Node, x: Value): Window => {
   if (kernel === undefined) throw cannotDifferentiate(node, "it has no kernel_shape");
   return windowOf(node, x, kernel);
 };
-
-const spatialAxes = (x: Value): readonly number[] => Array.from({ length: rankOf(x) - 2 }, (_, i) => i + 2);
 
 export const pool = {
   // The node itself says where each maximum was: its second output, asked for only when a gradient must pass here
