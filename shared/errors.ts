@@ -12,6 +12,14 @@
  * - `not-found`: a file, URL or name that does not exist
  * - `runtime-failed`: the inference runtime refused or failed
  * - `cancelled`: the caller aborted
+ * - `request-invalid`: a request, message or document whose fields are missing, malformed or contradict each other
+ * - `access-denied`: a missing, wrong or expired API key or signature
+ * - `rate-limited`: more requests than allowed; `context.retryAfterSeconds` says when to come back
+ * - `url-refused`: a URL our policy does not allow us to fetch
+ * - `fetch-failed`: an allowed URL whose server failed, was too slow or sent too much
+ * - `storage-failed`: the object store refused or failed; it may succeed when tried again
+ * - `stale`: the object changed between the moment it was named and the moment it was read
+ * - `dataset-invalid`: images and annotations of an evaluation that do not belong together or cannot be read
  */
 export type ErrorCode =
   | "model-malformed"
@@ -23,7 +31,15 @@ export type ErrorCode =
   | "card-invalid"
   | "not-found"
   | "runtime-failed"
-  | "cancelled";
+  | "cancelled"
+  | "request-invalid"
+  | "access-denied"
+  | "rate-limited"
+  | "url-refused"
+  | "fetch-failed"
+  | "storage-failed"
+  | "stale"
+  | "dataset-invalid";
 
 /**
  * An error the caller can do something about. The message says what was attempted, on which thing, why not, and what
