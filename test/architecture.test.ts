@@ -19,6 +19,15 @@ const allowed: Record<string, readonly string[]> = {
   "shared/imaging": ["shared", "shared/models"],
   "shared/models": ["shared", "shared/graph", "shared/saliency"],
   "shared/runtime": ["shared", "shared/imaging"],
+  "shared/explanation": [
+    "shared",
+    "shared/graph",
+    "shared/imaging",
+    "shared/models",
+    "shared/onnx",
+    "shared/runtime",
+    "shared/saliency",
+  ],
 };
 
 /** Packages, and the files that may know of each. Matched by prefix: `node:` stands for all of Node. */
@@ -46,7 +55,7 @@ const read = (file: string): string => readFileSync(path.join(root, file), "utf8
 function list(folder: string): readonly string[] {
   const entries = readdirSync(path.join(root, folder), { withFileTypes: true, recursive: true });
   return entries
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
 }
 

@@ -1,5 +1,8 @@
 /** @file What one `explain` command works with, made ready before the first image is read: wrong usage shows here. */
 import { AppError } from "../../shared/errors.ts";
+import { type CardInfo, labelNotes, photosRefused, recipeFor } from "../../shared/explanation/card-info.ts";
+import type { Circumstances } from "../../shared/explanation/document.ts";
+import { readTargets, type Target } from "../../shared/explanation/targets.ts";
 import type { ColourMapName } from "../../shared/imaging/colour.ts";
 import type { Recipe } from "../../shared/models/recipe.ts";
 import { parseMethod } from "../../shared/saliency/method.ts";
@@ -8,12 +11,9 @@ import type { Args } from "./args.ts";
 import { type Explainer, makeExplainer } from "./explainer.ts";
 import { ExplainerPool } from "./explainer-pool.ts";
 import { type LoadedModel, loadModel } from "./model.ts";
-import { type ProbabilityKind, probabilityKind } from "./prediction.ts";
-import { type CardInfo, labelNotes, photosRefused, readCardInfo, recipeFor } from "./recipe.ts";
-import type { Circumstances } from "./result.ts";
+import { readCardInfo } from "./recipe.ts";
 import { readRuntime } from "./runtime-args.ts";
 import { readInputSize, readSpec, type Size } from "./spec-args.ts";
-import { readTargets, type Target } from "./targets.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -34,7 +34,6 @@ export interface ExplainJob {
   readonly spec: ExplainSpec;
   /** One a method: a single one unless methods are compared. */
   readonly explainers: readonly Explainer[];
-  readonly probabilities: ProbabilityKind;
   readonly targets: readonly Target[];
   readonly pool: ExplainerPool;
   readonly out: string;
@@ -80,6 +79,7 @@ export async function prepareJob(args: Args, chosen: Chosen): Promise<ExplainJob
     circumstances: {
       backlight: version(),
       runtime: runtime.name,
+      platform: `node ${process.version}`,
       model: { name: model.name, sha256: model.sha256, bytes: model.bytes.length },
       card: card.file,
       recipe: recipe instanceof AppError ? null : recipe,
@@ -87,7 +87,6 @@ export async function prepareJob(args: Args, chosen: Chosen): Promise<ExplainJob
     },
     spec,
     explainers,
-    probabilities: probabilityKind(model.graph, first.manifest.objectiveTensor),
     targets,
     pool: new ExplainerPool(runtime, model, terminal.progress),
   };

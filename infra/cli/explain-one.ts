@@ -1,6 +1,11 @@
 /** @file Explains one input: for every method and class a run, its pictures, arrays and result document. */
 import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
+import { type Explanation, explanationOf } from "../../shared/explanation/document.ts";
+import { type PreparedInput, prepareInput } from "../../shared/explanation/input.ts";
+import { asPlane, layerMaps, mainMap, type RawMap, statistics } from "../../shared/explanation/maps.ts";
+import { type Prediction, readPrediction } from "../../shared/explanation/prediction.ts";
+import { resolved, type Target } from "../../shared/explanation/targets.ts";
 import { encodeImage } from "../../shared/imaging/encode.ts";
 import type { Raster } from "../../shared/imaging/image.ts";
 import { writeNpy } from "../../shared/imaging/npy.ts";
@@ -8,15 +13,12 @@ import { type Overlay, renderHeatmap, renderOverlay } from "../../shared/imaging
 import { nodeCodecs } from "../../shared/runtime/node-codecs.ts";
 import type { Feeds } from "../../shared/runtime/runtime.ts";
 import { methodName } from "../../shared/saliency/method.ts";
+import { slug } from "../../shared/slug.ts";
 import type { ExplainJob } from "./explain-job.ts";
 import type { Explainer } from "./explainer.ts";
 import { sha256, writeAtomic } from "./files.ts";
-import { asPlane, layerMaps, mainMap, type RawMap, statistics } from "./maps.ts";
-import { type PreparedInput, prepareInput } from "./model-input.ts";
-import { type Prediction, readPrediction } from "./prediction.ts";
-import { type Explanation, explanationOf } from "./result.ts";
-import { type Source, slug } from "./sources.ts";
-import { resolved, type Target } from "./targets.ts";
+import { decoding } from "./model-input.ts";
+import type { Source } from "./sources.ts";
 
 /** An input in the model's terms, with what names and documents need of it. */
 export interface ReadyInput {
@@ -36,7 +38,7 @@ export interface Answer {
 
 export async function readSource(job: ExplainJob, source: Source): Promise<ReadyInput> {
   const bytes = await source.read(job.terminal.signal);
-  const prepared = await prepareInput(bytes, source.array, job.model.input, job.recipe);
+  const prepared = await prepareInput(bytes, source.array, job.model.input, job.recipe, decoding());
   return { source, prepared, sha256: sha256(bytes) };
 }
 
@@ -48,7 +50,7 @@ export async function answer(
 ): Promise<Answer> {
   const { signal } = job.terminal;
   const { outputs, milliseconds } = await job.pool.run(explainer, input.prepared.tensor, target.value, signal);
-  const prediction = readPrediction(outputs, explainer.manifest, job.probabilities, job.labels);
+  const prediction = readPrediction(outputs, explainer.manifest, job.labels);
   const found = { asked: target.text, ...resolved(target, prediction, job.labels) };
   return { explainer, prediction, target: found, outputs, milliseconds };
 }

@@ -1,10 +1,11 @@
 /** @file The explainers of one command: their sessions opened when first needed and kept while they fit. */
+
+import { withScores } from "../../shared/explanation/prediction.ts";
 import { exportModel } from "../../shared/onnx/export.ts";
 import { SessionPool } from "../../shared/runtime/pool.ts";
 import type { Feeds, RunTensor, Runtime } from "../../shared/runtime/runtime.ts";
 import { type Explainer, openGraph, weightFiles } from "./explainer.ts";
 import type { LoadedModel } from "./model.ts";
-import { withScores } from "./prediction.ts";
 
 /** The wasm heap ends at 4 GB and grows in steps of a fifth; this leaves room for the runs themselves. */
 const sessionBytesMax = 1.5e9;

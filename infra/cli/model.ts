@@ -4,14 +4,13 @@
  */
 import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
-import { typeOf } from "../../shared/graph/builder.ts";
-import type { Dim, DType, Graph, Shape } from "../../shared/graph/ir.ts";
+import { type ImageInput, imageInputOf } from "../../shared/explanation/image-input.ts";
+import type { Dim, Graph, Shape } from "../../shared/graph/ir.ts";
 import { prepare } from "../../shared/graph/prepare.ts";
 import { externalLocations } from "../../shared/onnx/external.ts";
 import { rejectNonFinite } from "../../shared/onnx/finite.ts";
 import { importModel } from "../../shared/onnx/import.ts";
 import type { ExternalData } from "../../shared/runtime/runtime.ts";
-import { imageInput, imageLayout } from "../../shared/saliency/layers.ts";
 import { catalogueEntry } from "./catalogue.ts";
 import { readBytes, readOptional, sha256 } from "./files.ts";
 import type { Size } from "./spec-args.ts";
@@ -33,15 +32,6 @@ export interface LoadedModel extends ModelFile {
   readonly input: ImageInput;
   /** True where the graph has another input size than the file declares. */
   readonly resized: boolean;
-}
-
-/** The input a picture goes to. */
-export interface ImageInput {
-  readonly name: string;
-  /** null where it is no picture's shape: such a model takes .npy inputs alone. */
-  readonly layout: "nchw" | "nhwc" | null;
-  readonly dtype: DType;
-  readonly shape: Shape;
 }
 
 export interface ModelOptions {
@@ -77,7 +67,7 @@ export async function loadGraph(
 export async function loadModel(argument: string, options: ModelOptions): Promise<LoadedModel> {
   const file = await readModelFile(argument, options);
   const declared = graphOf(file);
-  const input = inputOf(declared);
+  const input = imageInputOf(declared);
   const shape = wantedShape(input, options);
   const resized = options.inputSize !== undefined && shape.join() !== input.shape.join();
   if (shape.join() === input.shape.join()) return { ...file, graph: declared, input, resized };
@@ -138,12 +128,4 @@ async function readCard(file: string, given: string | undefined): Promise<ModelF
     if (bytes !== undefined) return { file: name, text: decode(bytes) };
   }
   return undefined;
-}
-
-/** What the picture goes to, as the compiler sees it. */
-function inputOf(graph: Graph): ImageInput {
-  const value = imageInput(graph);
-  const { dtype, shape } = typeOf(value);
-  const layout = imageLayout(value);
-  return { name: value.name, layout: layout === "nchw" || layout === "nhwc" ? layout : null, dtype, shape };
 }

@@ -4,6 +4,8 @@
  */
 import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
+import { asPlane, layerMaps, mainMap, type RawMap } from "../../shared/explanation/maps.ts";
+import type { Target } from "../../shared/explanation/targets.ts";
 import type { Raster } from "../../shared/imaging/image.ts";
 import { renderOverlay } from "../../shared/imaging/overlay.ts";
 import { composeSheet } from "../../shared/imaging/sheet.ts";
@@ -13,8 +15,6 @@ import type { ExplainJob } from "./explain-job.ts";
 import { answer, drawingOptions, png, type ReadyInput, targetText } from "./explain-one.ts";
 import { type Explainer, makeExplainer } from "./explainer.ts";
 import { writeAtomic } from "./files.ts";
-import { asPlane, layerMaps, mainMap, type RawMap } from "./maps.ts";
-import type { Target } from "./targets.ts";
 
 /** Tiles of a grid are many, so they are small; a comparison's are looked at singly. */
 const gridTileSide = 200;

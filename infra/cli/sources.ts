@@ -5,6 +5,7 @@
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
+import { slug } from "../../shared/slug.ts";
 import { readBytes, reason } from "./files.ts";
 
 export interface Source {
@@ -156,10 +157,3 @@ async function download(url: string, signal: AbortSignal): Promise<Uint8Array> {
     throw failed(inner instanceof Error ? inner.message : String(inner), cause);
   }
 }
-
-/** A name as part of a file name: what is not a letter, digit, dot, dash or underscore becomes a dash. */
-export const slug = (name: string): string =>
-  name
-    .normalize("NFC")
-    .replace(/[^\p{L}\p{N}._-]+/gu, "-")
-    .replace(/^[-.]+|[-.]+$/g, "");

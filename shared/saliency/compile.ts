@@ -11,6 +11,7 @@ import { type ChosenLayer, imageInput, LayerFinder } from "./layers.ts";
 import { axesOf, type Layout } from "./layout.ts";
 import { isSigned } from "./method.ts";
 import { differentiate, findScores } from "./objective.ts";
+import { probabilityKind } from "./probability.ts";
 import { shadowFusions } from "./shadow.ts";
 import type { BackwardRules, ExplainSpec, LayerRecord, Manifest } from "./spec.ts";
 
@@ -63,6 +64,7 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
     spec,
     objectiveTensor: scores.value.name,
     classes: scores.classes,
+    probabilities: probabilityKind(graph, scores.value.name),
     layers,
     saliency: {
       kind: single === undefined ? "combination" : single.layout === "tokens" ? "tokens" : "layer",

@@ -1,5 +1,6 @@
 /** @file What to explain and how: the spec of an explainer, and the manifest it comes with. Data only. */
 import type { Dim } from "../graph/ir.ts";
+import type { ProbabilityKind } from "./probability.ts";
 
 /**
  * What is extracted at each location u of a layer: the location's summand of some weight's gradient (paper, Table 1).
@@ -87,6 +88,8 @@ export interface Manifest {
   /** The tensor the objective was taken at. */
   readonly objectiveTensor: string;
   readonly classes: Dim;
+  /** How probabilities come from the values of that tensor. */
+  readonly probabilities: ProbabilityKind;
   readonly layers: readonly LayerRecord[];
   /** Shape and kind of `saliency`: one layer's raw map, its tokens, or a combination in [0, 1] at input resolution. */
   readonly saliency: {

@@ -1,12 +1,11 @@
 /**
  * @file The result document of one explanation: what was asked, what the model said, what the map is, how it was made.
  */
-import type { Geometry, Size } from "../../shared/imaging/geometry.ts";
-import type { ImageHeader } from "../../shared/imaging/image.ts";
-import type { Recipe } from "../../shared/models/recipe.ts";
-import { methodName } from "../../shared/saliency/method.ts";
-import type { ExplainSpec, Manifest } from "../../shared/saliency/spec.ts";
-import type { Explainer } from "./explainer.ts";
+import type { Geometry, Size } from "../imaging/geometry.ts";
+import type { ImageHeader } from "../imaging/image.ts";
+import type { Recipe } from "../models/recipe.ts";
+import { methodName } from "../saliency/method.ts";
+import type { ExplainSpec, Manifest } from "../saliency/spec.ts";
 import type { MapStatistics } from "./maps.ts";
 import type { ClassScore, Prediction } from "./prediction.ts";
 
@@ -15,10 +14,12 @@ export const resultSchema = 1;
 /** Classes listed in a result. */
 const topCount = 5;
 
-/** What is the same for every result of a command. */
+/** What is the same for every result of one model on one runtime. */
 export interface Circumstances {
   readonly backlight: string;
   readonly runtime: string;
+  /** What the runtime runs in: `node v20.20.2`, `workerd`. */
+  readonly platform: string;
   readonly model: { readonly name: string; readonly sha256: string; readonly bytes: number };
   readonly card: string | null;
   readonly recipe: Recipe | null;
@@ -57,7 +58,7 @@ export interface Explanation {
   readonly picture: { readonly colours: string; readonly low: number; readonly high: number } | null;
   readonly notes: readonly string[];
   readonly timings: Timings;
-  readonly versions: { readonly backlight: string; readonly runtime: string; readonly node: string };
+  readonly versions: { readonly backlight: string; readonly runtime: string; readonly platform: string };
   /** Names of the files beside this document, by kind. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -73,7 +74,7 @@ export interface Timings {
 /** What one explanation adds. */
 export interface Found
   extends Pick<Explanation, "input" | "map" | "layerMaps" | "geometry" | "picture" | "notes" | "timings" | "files"> {
-  readonly explainer: Explainer;
+  readonly explainer: { readonly sha256: string; readonly manifest: Manifest };
   readonly prediction: Prediction;
   readonly target: Explanation["target"];
 }
@@ -84,7 +85,7 @@ const sizeOf = ({ width, height }: Size): Size => ({ width, height });
 export function explanationOf(found: Found, circumstances: Circumstances): Explanation {
   const { explainer, prediction } = found;
   const { manifest } = explainer;
-  const { backlight, runtime, model, card, recipe } = circumstances;
+  const { backlight, runtime, platform, model, card, recipe } = circumstances;
   return {
     schema: resultSchema,
     input: found.input,
@@ -103,7 +104,7 @@ export function explanationOf(found: Found, circumstances: Circumstances): Expla
     picture: found.picture,
     notes: [...circumstances.notes, ...found.notes],
     timings: found.timings,
-    versions: { backlight, runtime, node: process.version },
+    versions: { backlight, runtime, platform },
     files: found.files,
   };
 }

@@ -1,11 +1,12 @@
 /** @file What the model says: its scores as a ranking with names and probabilities. */
-import { AppError } from "../../shared/errors.ts";
-import { halfToFloat } from "../../shared/float16.ts";
-import type { Graph, Value } from "../../shared/graph/ir.ts";
-import { namedValues, producers } from "../../shared/graph/walk.ts";
-import { type Labels, labelOf } from "../../shared/models/labels.ts";
-import type { Feeds, RunTensor } from "../../shared/runtime/runtime.ts";
-import type { Manifest } from "../../shared/saliency/spec.ts";
+import { AppError } from "../errors.ts";
+import { halfToFloat } from "../float16.ts";
+import type { Graph } from "../graph/ir.ts";
+import { namedValues } from "../graph/walk.ts";
+import { type Labels, labelOf } from "../models/labels.ts";
+import type { Feeds, RunTensor } from "../runtime/runtime.ts";
+import type { ProbabilityKind } from "../saliency/probability.ts";
+import type { Manifest } from "../saliency/spec.ts";
 
 /** One class of a ranking. */
 export interface ClassScore {
@@ -15,12 +16,6 @@ export interface ClassScore {
   readonly score: number;
   readonly probability: number;
 }
-
-/**
- * How probabilities come from scores: by the model's own last operator, as they are where they lie in [0, 1] by
- * construction, or by a softmax where the model ends in scores.
- */
-export type ProbabilityKind = "softmax" | "sigmoid" | "the scores themselves" | "softmax of the scores";
 
 export interface Prediction {
   readonly kind: ProbabilityKind;
@@ -35,45 +30,12 @@ export function withScores(graph: Graph, { objectiveTensor }: Manifest): Graph {
   return scores === undefined ? graph : { ...graph, outputs: [...graph.outputs, scores] };
 }
 
-/** Operators that only move or pick values. */
-const moving = new Set("Identity Reshape Flatten Squeeze Unsqueeze Cast Dropout Transpose Slice Gather".split(" "));
-/** Operators that keep values within [0, 1] if all they read is. */
-const keeping = new Set("ReduceMax ReduceMean Max MaxPool GlobalMaxPool GlobalAveragePool Mul Concat".split(" "));
-
-/** Decided from the graph, so that it is the same for every image. */
-export function probabilityKind(graph: Graph, objectiveTensor: string): ProbabilityKind {
-  const made = producers(graph);
-  const isUnit = (value: Value | null): boolean => {
-    const node = value === null ? undefined : made.get(value);
-    if (node === undefined) return false;
-    if (node.op === "Sigmoid" || node.op === "Softmax" || node.op === "HardSigmoid") return true;
-    if (moving.has(node.op)) return isUnit(node.inputs[0] ?? null);
-    return keeping.has(node.op) && node.inputs.every((v) => v === null || isUnit(v));
-  };
-  const scores = namedValues(graph).get(objectiveTensor);
-  if (scores !== undefined && isUnit(scores)) return "the scores themselves";
-  let final: ProbabilityKind = "softmax of the scores";
-  for (let value: Value | null | undefined = graph.outputs[0]; value && value !== scores; ) {
-    const node = made.get(value);
-    if (node?.op === "Softmax" || node?.op === "LogSoftmax") final = "softmax";
-    else if (node?.op === "Sigmoid") final = "sigmoid";
-    else if (node === undefined || !moving.has(node.op)) return "softmax of the scores";
-    value = node.inputs[0];
-  }
-  return final;
-}
-
 /**
  * The ranking at the objective's tensor, read from the outputs of a run.
  * @throws AppError `runtime-failed` where scores are not finite: the model's weights or the input are broken
  */
-export function readPrediction(
-  outputs: Feeds,
-  manifest: Manifest,
-  kind: ProbabilityKind,
-  labels: Labels | null,
-): Prediction {
-  const { objectiveTensor } = manifest;
+export function readPrediction(outputs: Feeds, manifest: Manifest, labels: Labels | null): Prediction {
+  const { objectiveTensor, probabilities: kind } = manifest;
   const tensor = outputs[objectiveTensor];
   if (tensor === undefined) throw new AppError("runtime-failed", `the explainer returned no "${objectiveTensor}"`);
   const classes = typeof manifest.classes === "number" ? manifest.classes : (tensor.dims[1] ?? 1);
@@ -86,9 +48,9 @@ export function readPrediction(
         "overflow; check the model file and the preprocessing",
     );
   }
-  const probabilities = probabilitiesOf(scores, kind);
+  const chances = probabilitiesOf(scores, kind);
   const ranking = scores
-    .map((score, i) => ({ class: i, name: labelOf(labels, i), score, probability: probabilities[i] ?? 0 }))
+    .map((score, i) => ({ class: i, name: labelOf(labels, i), score, probability: chances[i] ?? 0 }))
     .sort((a, b) => b.score - a.score || a.class - b.class);
   return { kind, ranking };
 }

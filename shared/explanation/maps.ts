@@ -1,9 +1,9 @@
 /** @file Maps as they come out of an explainer: read, measured, and laid out on the input for drawing. */
-import { AppError } from "../../shared/errors.ts";
-import { mapScale } from "../../shared/imaging/heatmap.ts";
-import type { FloatMap } from "../../shared/imaging/resize.ts";
-import { type Feeds, tensorNamed } from "../../shared/runtime/runtime.ts";
-import type { LayerRecord, Manifest } from "../../shared/saliency/spec.ts";
+import { AppError } from "../errors.ts";
+import { mapScale } from "../imaging/heatmap.ts";
+import type { FloatMap } from "../imaging/resize.ts";
+import { type Feeds, tensorNamed } from "../runtime/runtime.ts";
+import type { LayerRecord, Manifest } from "../saliency/spec.ts";
 
 /** A raw map: [h, w], or [T] where a token layer's grid is not known or not asked for. */
 export interface RawMap {

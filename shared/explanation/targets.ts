@@ -1,7 +1,7 @@
-/** @file The classes asked for: words of --target into the explainer's run-time input. */
-import { type Labels, labelOf, resolveTarget } from "../../shared/models/labels.ts";
+/** @file The classes asked for: words into the explainer's run-time input. */
+import { type Labels, labelOf, resolveTarget } from "../models/labels.ts";
+import { slug } from "../slug.ts";
 import type { ClassScore, Prediction } from "./prediction.ts";
-import { slug } from "./sources.ts";
 
 export interface Target {
   /** As the user said it: `top1`, `285`, `tiger cat`. */
