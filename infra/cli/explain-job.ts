@@ -2,8 +2,9 @@
 import { AppError } from "../../shared/errors.ts";
 import { type CardInfo, labelNotes, photosRefused, recipeFor } from "../../shared/explanation/card-info.ts";
 import type { Circumstances } from "../../shared/explanation/document.ts";
+import { isOpenSize } from "../../shared/explanation/model-graph.ts";
+import type { Drawing } from "../../shared/explanation/picture.ts";
 import { readTargets, type Target } from "../../shared/explanation/targets.ts";
-import type { ColourMapName } from "../../shared/imaging/colour.ts";
 import type { Recipe } from "../../shared/models/recipe.ts";
 import { parseMethod } from "../../shared/saliency/method.ts";
 import type { ExplainSpec, Method } from "../../shared/saliency/spec.ts";
@@ -19,11 +20,6 @@ import { version } from "./version.ts";
 
 export const writeKinds = ["overlay", "heatmap", "npy", "json"] as const;
 export type WriteKind = (typeof writeKinds)[number];
-
-export interface Drawing {
-  readonly colours: ColourMapName | undefined;
-  readonly alpha: number | undefined;
-}
 
 export interface ExplainJob {
   readonly model: LoadedModel;
@@ -113,8 +109,7 @@ async function atRecipeSize(
   asked: string,
   options: Parameters<typeof loadModel>[1],
 ): Promise<LoadedModel> {
-  const open = model.input.shape.slice(1).some((d) => typeof d === "string");
-  if (recipe instanceof AppError || !open) return model;
+  if (recipe instanceof AppError || !isOpenSize(model.input)) return model;
   return loadModel(asked, { ...options, inputSize: { height: recipe.height, width: recipe.width } });
 }
 

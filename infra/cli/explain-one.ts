@@ -3,13 +3,14 @@ import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
 import { type Explanation, explanationOf } from "../../shared/explanation/document.ts";
 import { type PreparedInput, prepareInput } from "../../shared/explanation/input.ts";
-import { asPlane, layerMaps, mainMap, type RawMap, statistics } from "../../shared/explanation/maps.ts";
+import { layerMaps, mainMap, type RawMap, statistics } from "../../shared/explanation/maps.ts";
+import { drawExplanation, flatNote, views } from "../../shared/explanation/picture.ts";
 import { type Prediction, readPrediction } from "../../shared/explanation/prediction.ts";
 import { resolved, type Target } from "../../shared/explanation/targets.ts";
 import { encodeImage } from "../../shared/imaging/encode.ts";
 import type { Raster } from "../../shared/imaging/image.ts";
 import { writeNpy } from "../../shared/imaging/npy.ts";
-import { type Overlay, renderHeatmap, renderOverlay } from "../../shared/imaging/overlay.ts";
+import type { Overlay } from "../../shared/imaging/overlay.ts";
 import { nodeCodecs } from "../../shared/runtime/node-codecs.ts";
 import type { Feeds } from "../../shared/runtime/runtime.ts";
 import { methodName } from "../../shared/saliency/method.ts";
@@ -54,10 +55,6 @@ export async function answer(
   const found = { asked: target.text, ...resolved(target, prediction, job.labels) };
   return { explainer, prediction, target: found, outputs, milliseconds };
 }
-
-/** `281 tabby 42.1 %`, for captions and lines. */
-export const targetText = ({ name, probability }: Explanation["target"]): string =>
-  `${name} ${(probability * 100).toFixed(1)} %`;
 
 /** Explains with one explainer for one class and writes what was asked for. Returns the result document. */
 export async function explainOne(
@@ -124,9 +121,6 @@ export async function explainOne(
   return result;
 }
 
-const flatNote = (value: number): string =>
-  `the map is flat (${value} everywhere): it says nothing about where; try another layer, class or method`;
-
 /** The pictures asked for. A map without a place on the image is an error only where a picture was asked for. */
 function draw(
   job: ExplainJob,
@@ -134,31 +128,14 @@ function draw(
   given: Answer,
   map: RawMap,
 ): { readonly overlay?: Overlay; readonly heatmap?: Overlay } {
-  if (!job.write.has("overlay") && !job.write.has("heatmap")) return {};
-  const { manifest } = given.explainer;
-  const plane = asPlane(map, manifest.layers[0]);
   const { photo, geometry } = input.prepared;
-  const options = {
-    ...drawingOptions(job),
-    signed: manifest.saliency.signed,
-    caption: { title: targetText(given.target), subtitle: subtitle(job, given.explainer) },
-  };
-  return {
-    ...(job.write.has("overlay") && { overlay: renderOverlay(photo, plane, geometry, options) }),
-    ...(job.write.has("heatmap") && { heatmap: renderHeatmap(photo, plane, geometry, options) }),
-  };
-}
-
-export const drawingOptions = ({ drawing }: ExplainJob) => ({
-  ...(drawing.colours !== undefined && { colours: drawing.colours }),
-  ...(drawing.alpha !== undefined && { alpha: drawing.alpha }),
-});
-
-function subtitle(job: ExplainJob, { manifest }: Explainer): string {
-  const [only] = manifest.layers;
-  const where =
-    manifest.layers.length === 1 ? `at ${only?.name}` : `${manifest.spec.combine} of ${manifest.layers.length} layers`;
-  return `${methodName(manifest.spec.method)}, ${where}, ${job.model.name}`;
+  const { manifest } = given.explainer;
+  const drawn = { photo, geometry, map, manifest, model: job.model.name, target: given.target };
+  return Object.fromEntries(
+    views
+      .filter((view) => job.write.has(view))
+      .map((view) => [view, drawExplanation(view, drawn, job.drawing)] as const),
+  );
 }
 
 export const png = (picture: Raster): Promise<Uint8Array> => encodeImage(picture, "png", nodeCodecs());

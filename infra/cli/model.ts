@@ -4,16 +4,12 @@
  */
 import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
-import { type ImageInput, imageInputOf } from "../../shared/explanation/image-input.ts";
-import type { Dim, Graph, Shape } from "../../shared/graph/ir.ts";
-import { prepare } from "../../shared/graph/prepare.ts";
+import { declaredGraph, graphAtSize, type ModelGraph, type SizeOptions } from "../../shared/explanation/model-graph.ts";
+import type { Graph } from "../../shared/graph/ir.ts";
 import { externalLocations } from "../../shared/onnx/external.ts";
-import { rejectNonFinite } from "../../shared/onnx/finite.ts";
-import { importModel } from "../../shared/onnx/import.ts";
 import type { ExternalData } from "../../shared/runtime/runtime.ts";
 import { catalogueEntry } from "./catalogue.ts";
 import { readBytes, readOptional, sha256 } from "./files.ts";
-import type { Size } from "./spec-args.ts";
 
 export interface ModelFile {
   /** For messages and results: the file's name without `.onnx`, or the catalogue's name. */
@@ -27,18 +23,10 @@ export interface ModelFile {
   readonly card: { readonly file: string; readonly text: string } | undefined;
 }
 
-export interface LoadedModel extends ModelFile {
-  readonly graph: Graph;
-  readonly input: ImageInput;
-  /** True where the graph has another input size than the file declares. */
-  readonly resized: boolean;
-}
+export type LoadedModel = ModelFile & ModelGraph;
 
-export interface ModelOptions {
+export interface ModelOptions extends SizeOptions {
   readonly card?: string | undefined;
-  readonly inputSize?: Size | undefined;
-  /** Fixes the batch, where the model leaves it open. */
-  readonly batch?: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -60,40 +48,13 @@ export async function loadGraph(
   options: ModelOptions,
 ): Promise<ModelFile & { readonly graph: Graph }> {
   const file = await readModelFile(argument, options);
-  return { ...file, graph: graphOf(file) };
+  return { ...file, graph: declaredGraph(file) };
 }
 
 /** Reads MODEL, imports and prepares it at the input size asked for. Throws where it takes no picture. */
 export async function loadModel(argument: string, options: ModelOptions): Promise<LoadedModel> {
   const file = await readModelFile(argument, options);
-  const declared = graphOf(file);
-  const input = imageInputOf(declared);
-  const shape = wantedShape(input, options);
-  const resized = options.inputSize !== undefined && shape.join() !== input.shape.join();
-  if (shape.join() === input.shape.join()) return { ...file, graph: declared, input, resized };
-  const graph = graphOf(file, new Map([[input.name, shape]]));
-  return { ...file, graph, input: { ...input, shape }, resized };
-}
-
-/** The declared shape with the size and the batch asked for. */
-function wantedShape({ name, layout, shape }: ImageInput, { inputSize, batch }: ModelOptions): Shape {
-  const [n = 1, ...rest] = shape;
-  const first: Dim = typeof n === "string" ? (batch ?? n) : n;
-  if (inputSize === undefined) return [first, ...rest];
-  const { height, width } = inputSize;
-  if (layout === "nchw") return [first, rest[0] ?? 3, height, width];
-  if (layout === "nhwc") return [first, height, width, rest[2] ?? 3];
-  throw new AppError(
-    "spec-invalid",
-    `--input-size does not fit the model: its input "${name}" has shape [${shape.join(", ")}], not that of a picture`,
-  );
-}
-
-function graphOf(file: ModelFile, inputShapes?: ReadonlyMap<string, Shape>): Graph {
-  const found = new Map(file.external.map(({ path: location, data }) => [location, data]));
-  const { graph, declared } = importModel(file.bytes, { external: (location) => found.get(location) });
-  rejectNonFinite(graph);
-  return prepare(graph, { declared, ...(inputShapes && { inputShapes }) });
+  return { ...file, ...graphAtSize(file, options) };
 }
 
 /** A path, as opposed to a name of the catalogue. */

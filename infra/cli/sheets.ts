@@ -5,6 +5,7 @@
 import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
 import { asPlane, layerMaps, mainMap, type RawMap } from "../../shared/explanation/maps.ts";
+import { drawingOptions, targetText } from "../../shared/explanation/picture.ts";
 import type { Target } from "../../shared/explanation/targets.ts";
 import type { Raster } from "../../shared/imaging/image.ts";
 import { renderOverlay } from "../../shared/imaging/overlay.ts";
@@ -12,7 +13,7 @@ import { composeSheet } from "../../shared/imaging/sheet.ts";
 import { isSigned, methodName } from "../../shared/saliency/method.ts";
 import { aggregates, type Extract, extracts, type Method } from "../../shared/saliency/spec.ts";
 import type { ExplainJob } from "./explain-job.ts";
-import { answer, drawingOptions, png, type ReadyInput, targetText } from "./explain-one.ts";
+import { answer, png, type ReadyInput } from "./explain-one.ts";
 import { type Explainer, makeExplainer } from "./explainer.ts";
 import { writeAtomic } from "./files.ts";
 
@@ -116,5 +117,5 @@ function tile(job: ExplainJob, input: ReadyInput, explainer: Explainer, map: Raw
   const signed = map.layer === null ? manifest.saliency.signed : isSigned(manifest.spec.method.head);
   const plane = asPlane(map, manifest.layers[layer]);
   const { photo, geometry } = input.prepared;
-  return renderOverlay(photo, plane, geometry, { ...drawingOptions(job), signed }).picture;
+  return renderOverlay(photo, plane, geometry, { ...drawingOptions(job.drawing), signed }).picture;
 }

@@ -1,11 +1,12 @@
 /** @file `backlight explain`: photos in, pictures and result documents out. */
 import { AppError } from "../../../shared/errors.ts";
 import type { Explanation } from "../../../shared/explanation/document.ts";
+import { targetText } from "../../../shared/explanation/picture.ts";
 import { colourMapNames } from "../../../shared/imaging/colour.ts";
 import { type Args, choiceOf, choicesOf, numberOf } from "../args.ts";
 import type { Command, Outcome } from "../command.ts";
 import { type ExplainJob, prepareJob, type WriteKind, writeKinds } from "../explain-job.ts";
-import { explainOne, type Failure, failureOf, readSource, targetText } from "../explain-one.ts";
+import { explainOne, type Failure, failureOf, readSource } from "../explain-one.ts";
 import { runtimeOptions } from "../runtime-args.ts";
 import { compileGrid, type GridRow, writeComparison, writeGrid } from "../sheets.ts";
 import { listSources, type Source } from "../sources.ts";
