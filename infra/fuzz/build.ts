@@ -1,6 +1,6 @@
 /** @file Makes small ONNX files from a few lines each, through our own encoder: for the fuzzer and the tests. */
 import { constantOf, dataTypeCode } from "../../shared/graph/constant.ts";
-import type { Attribute, Constant, Dim, DType } from "../../shared/graph/ir.ts";
+import type { Constant, Dim, DType, PlainAttribute } from "../../shared/graph/ir.ts";
 import { protoOfAttribute } from "../../shared/onnx/attribute.ts";
 import { encode } from "../../shared/onnx/encode.ts";
 import {
@@ -50,7 +50,7 @@ export const node = (
   op: string,
   inputs: readonly string[],
   outputs: readonly string[],
-  attributes: Readonly<Record<string, Attribute>> = {},
+  attributes: Readonly<Record<string, PlainAttribute>> = {},
   name = "",
 ): NodeProto => ({
   op_type: op,

@@ -8,6 +8,7 @@ import { cannotDifferentiate, type Entry, type RuleTable, type Site } from "./vj
  * Appends to `g` the gradients of sum_y <seed(y), y> with respect to each of `wanted`.
  *
  * @param seeds the cotangent of each output, of the output's shape
+ * @param frozen values taken as constants: no gradient passes them, whatever they were computed from
  * @returns one value per `wanted`, of its shape and type; zeros where no path leads
  * @throws AppError `model-unsupported` where a gradient must pass an operator without a rule
  */
@@ -16,11 +17,18 @@ export function backward(
   seeds: ReadonlyMap<Value, Value>,
   wanted: readonly Value[],
   table: RuleTable = rules,
+  frozen: ReadonlySet<Value> = new Set(),
 ): readonly Value[] {
-  const active = dependents(g.nodes, wanted, table);
+  const active = dependents(g.nodes, wanted, table, frozen);
   const gradients = new Map<Value, Value>(seeds);
+  const asked = new Set(wanted);
   for (const node of [...g.nodes].reverse()) {
     // a copy: the rules append as we go
+    for (const y of node.outputs) {
+      // Dense where it is asked for, so that what lies below is computed from the very value that is returned.
+      const dy = y !== null && asked.has(y) ? gradients.get(y) : undefined;
+      if (y && dy) gradients.set(y, g.expandLike(dy, y));
+    }
     const arrived = node.outputs.some((y) => y !== null && active.has(y) && gradients.has(y));
     if (!arrived || !node.inputs.some((x) => x !== null && active.has(x))) continue;
     for (const [input, d] of pull(g, node, gradients, active, table)) {
@@ -84,12 +92,17 @@ function siteOf(g: GraphBuilder, node: Node, gradients: ReadonlyMap<Value, Value
 }
 
 /** The values a gradient with respect to `wanted` can pass: those computed from them, in floating point, by rules. */
-function dependents(nodes: readonly Node[], wanted: readonly Value[], table: RuleTable): ReadonlySet<Value> {
+function dependents(
+  nodes: readonly Node[],
+  wanted: readonly Value[],
+  table: RuleTable,
+  frozen: ReadonlySet<Value>,
+): ReadonlySet<Value> {
   const active = new Set<Value>(wanted);
   for (const node of nodes) {
     if (![...node.inputs, ...(node.captured ?? [])].some((x) => x !== null && active.has(x))) continue;
     if (entryOf(node, table)?.kind === "flat") continue;
-    for (const y of node.outputs) if (y !== null && isDifferentiable(y)) active.add(y);
+    for (const y of node.outputs) if (y !== null && isDifferentiable(y) && !frozen.has(y)) active.add(y);
   }
   return active;
 }

@@ -50,10 +50,13 @@ export function startFromClass(
     const node = makers.get(current.at);
     const [x, w] = node?.inputs ?? [];
     if (!node || !x || node.domain !== "") break;
-    const row = w ? classRow(g, node, x, w, current, index) : null;
+    // A modified rule takes over from a dense gradient.
+    if (table[node.op] !== rules[node.op]) break;
+    // A row of the weights says nothing of the weights' own gradient.
+    const weightsWanted = node.inputs.some((v, i) => i > 0 && v !== null && wanted.has(v));
+    const row = w && !weightsWanted ? classRow(g, node, x, w, current, index) : null;
     if (row) return { seeds: new Map([[x, row]]), passed };
-    // A modified ReLU takes over from a dense gradient.
-    const next = table[node.op] === rules[node.op] ? through(g, node, x, current, index) : null;
+    const next = through(g, node, x, current, index);
     if (next === null) break;
     current = next;
   }

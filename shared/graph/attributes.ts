@@ -1,13 +1,16 @@
 /** @file Making and reading attributes. Readers apply the operator's default and name the node when a type is wrong. */
 import { AppError } from "../errors.ts";
-import type { Attribute, Constant, Node } from "./ir.ts";
+import type { Attribute, Constant, Node, PlainAttribute } from "./ir.ts";
 
-export const int = (value: number | bigint): Attribute => ({ kind: "int", value: BigInt(value) });
-export const ints = (value: readonly (number | bigint)[]): Attribute => ({ kind: "ints", value: value.map(BigInt) });
-export const float = (value: number): Attribute => ({ kind: "float", value });
-export const floats = (value: readonly number[]): Attribute => ({ kind: "floats", value });
-export const string = (value: string): Attribute => ({ kind: "string", value });
-export const tensor = (value: Constant): Attribute => ({ kind: "tensor", value });
+export const int = (value: number | bigint): PlainAttribute => ({ kind: "int", value: BigInt(value) });
+export const ints = (value: readonly (number | bigint)[]): PlainAttribute => ({
+  kind: "ints",
+  value: value.map(BigInt),
+});
+export const float = (value: number): PlainAttribute => ({ kind: "float", value });
+export const floats = (value: readonly number[]): PlainAttribute => ({ kind: "floats", value });
+export const string = (value: string): PlainAttribute => ({ kind: "string", value });
+export const tensor = (value: Constant): PlainAttribute => ({ kind: "tensor", value });
 
 type Payloads = { [A in Attribute as A["kind"]]: A["value"] };
 

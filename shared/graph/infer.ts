@@ -3,6 +3,7 @@
  * lifted to. An operator without a row has outputs of unknown type: no error until a gradient must pass there. The rows
  * are in infer/, a file a family.
  */
+import { control } from "./infer/control.ts";
 import { creation } from "./infer/creation.ts";
 import { trackElements } from "./infer/elements.ts";
 import { elementwise } from "./infer/elementwise.ts";
@@ -25,6 +26,7 @@ export interface Inferred {
 const elementsPerTensorMax = 2 ** 40;
 
 const families = [
+  control,
   creation,
   elementwise,
   indexing,

@@ -60,7 +60,10 @@ export interface Value {
   readonly elements?: readonly Dim[];
 }
 
-/** An attribute. Integers are bigint, as ONNX's are 64-bit; `opaque` (subgraphs, types) is kept byte for byte. */
+/**
+ * An attribute. Integers are bigint, as ONNX's are 64-bit; `opaque` (subgraphs, types) is kept byte for byte. `graph`
+ * is the body of control flow of our own: what it reads from outside is in its node's `captured`.
+ */
 export type Attribute =
   | { readonly kind: "int"; readonly value: bigint }
   | { readonly kind: "ints"; readonly value: readonly bigint[] }
@@ -69,7 +72,11 @@ export type Attribute =
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "strings"; readonly value: readonly string[] }
   | { readonly kind: "tensor"; readonly value: Constant }
+  | { readonly kind: "graph"; readonly value: Graph }
   | { readonly kind: "opaque"; readonly value: Uint8Array };
+
+/** An attribute that holds no graph. */
+export type PlainAttribute = Exclude<Attribute, { readonly kind: "graph" }>;
 
 export type Attributes = ReadonlyMap<string, Attribute>;
 

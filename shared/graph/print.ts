@@ -62,6 +62,8 @@ function printed(attribute: Attribute): string {
       return list(attribute.value.map((v) => JSON.stringify(v)));
     case "tensor":
       return literal(attribute.value) ?? `${attribute.value.dtype}[${attribute.value.dims.join(",")}]`;
+    case "graph":
+      return `<${attribute.value.nodes.length} nodes>`;
     case "opaque":
       return `<${attribute.value.length} bytes>`;
     default:

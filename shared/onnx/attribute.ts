@@ -1,7 +1,7 @@
 /** @file AttributeProto to attribute and back. What the graph does not compute with is kept as the whole message. */
 import { AppError } from "../errors.ts";
 
-import type { Attribute } from "../graph/ir.ts";
+import type { Attribute, PlainAttribute } from "../graph/ir.ts";
 import { decode } from "./decode.ts";
 import { encode } from "./encode.ts";
 import type { ExternalFiles } from "./external.ts";
@@ -54,7 +54,7 @@ function guessType(proto: AttributeProto): bigint {
   return 0n;
 }
 
-export function protoOfAttribute(name: string, attribute: Attribute): AttributeProto {
+export function protoOfAttribute(name: string, attribute: PlainAttribute): AttributeProto {
   const types = attributeTypes;
   const utf8 = new TextEncoder();
   switch (attribute.kind) {

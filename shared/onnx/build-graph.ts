@@ -134,6 +134,7 @@ function constantOfNode(attributes: ReadonlyMap<string, Attribute>): Constant | 
       return stringConstant([], [attribute.value]);
     case "strings":
       return stringConstant([attribute.value.length], attribute.value);
+    case "graph":
     case "opaque":
       return undefined;
     default:

@@ -2,7 +2,15 @@
 import type { Constant, Graph, Node, Value } from "../graph/ir.ts";
 import { protoOfAttribute } from "./attribute.ts";
 import { encode } from "./encode.ts";
-import { type ModelProto, modelProto, type NodeProto, type TensorProto } from "./schema.ts";
+import {
+  type AttributeProto,
+  attributeTypes,
+  graphProto,
+  type ModelProto,
+  modelProto,
+  type NodeProto,
+  type TensorProto,
+} from "./schema.ts";
 import { externalTensor, tensorOfConstant } from "./tensor.ts";
 import { valueInfoOf } from "./value-info.ts";
 
@@ -77,6 +85,18 @@ function tensorFor(name: string, constant: Constant, options: ExportOptions): Te
   return tensorOfConstant(constant, name);
 }
 
+/** The body of control flow. Its constants stand outside: the node captures them. */
+const bodyOf = (name: string, graph: Graph): AttributeProto => ({
+  name,
+  type: attributeTypes.graph,
+  g: encode(graphProto, {
+    node: graph.nodes.map(nodeProtoOf),
+    name: graph.name,
+    input: graph.inputs.map(valueInfoOf),
+    output: graph.outputs.map(valueInfoOf),
+  }),
+});
+
 function nodeProtoOf(node: Node): NodeProto {
   const nameOf = (value: Value | null): string => value?.name ?? "";
   return {
@@ -84,7 +104,9 @@ function nodeProtoOf(node: Node): NodeProto {
     output: node.outputs.map(nameOf),
     name: node.name === "" ? undefined : node.name,
     op_type: node.op,
-    attribute: [...node.attributes].map(([name, attribute]) => protoOfAttribute(name, attribute)),
+    attribute: [...node.attributes].map(([name, attribute]) =>
+      attribute.kind === "graph" ? bodyOf(name, attribute.value) : protoOfAttribute(name, attribute),
+    ),
     domain: node.domain === "" ? undefined : node.domain,
   };
 }

@@ -11,13 +11,25 @@ export type ExternalFiles = (location: string) => Uint8Array | undefined;
 
 export const isExternal = (tensor: TensorProto): boolean => tensor.data_location === externalLocation;
 
-/** The locations of all files that the model's weights lie in: what to load before `importModel`. */
-export function externalLocations(bytes: Uint8Array): readonly string[] {
+/** Where a tensor's bytes lie: in which file, from which byte, how many (to the end of the file where undefined). */
+export interface ExternalReference {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number | undefined;
+}
+
+/** Where each tensor that lies in another file is found, in the order of the model. */
+export function externalReferences(bytes: Uint8Array): readonly ExternalReference[] {
   const graph = decodeModel(bytes).graph;
   const attributes = (graph?.node ?? []).flatMap((n) => n.attribute ?? []);
   const tensors = [...(graph?.initializer ?? []), ...attributes.flatMap((a) => a.t ?? [])];
-  return [...new Set(tensors.filter(isExternal).map((t) => reference(t, t.name ?? "").location))];
+  return tensors.filter(isExternal).map((t) => reference(t, t.name ?? ""));
 }
+
+/** The locations of all files that the model's weights lie in: what to load before `importModel`. */
+export const externalLocations = (bytes: Uint8Array): readonly string[] => [
+  ...new Set(externalReferences(bytes).map(({ location }) => location)),
+];
 
 /** The tensor's bytes: a view on its file. Throws `model-missing-data` where the file is not there or too short. */
 export function readExternal(tensor: TensorProto, name: string, files: ExternalFiles): Uint8Array {
@@ -42,13 +54,7 @@ export function readExternal(tensor: TensorProto, name: string, files: ExternalF
   return new Uint8Array(file.buffer, file.byteOffset + offset, end - offset);
 }
 
-interface Reference {
-  readonly location: string;
-  readonly offset: number;
-  readonly length: number | undefined;
-}
-
-function reference(tensor: TensorProto, name: string): Reference {
+function reference(tensor: TensorProto, name: string): ExternalReference {
   const entries = new Map((tensor.external_data ?? []).map((e) => [e.key ?? "", e.value ?? ""]));
   const location = entries.get("location");
   if (location === undefined || !isSafeLocation(location)) {

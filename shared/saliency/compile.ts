@@ -1,19 +1,22 @@
 /** @file A classifier's graph to its explainer's: the forward part as it is, the backward part and the maps added. */
-import { deconvnet, guided } from "../autodiff/modified.ts";
-import { differentiable, rules } from "../autodiff/rules.ts";
-import type { RuleTable } from "../autodiff/vjp.ts";
+import { differentiable } from "../autodiff/rules.ts";
 import { AppError } from "../errors.ts";
 import { GraphBuilder, isStatic, rankOf, shapeOf } from "../graph/builder.ts";
 import type { Dim, Graph, Node, Value } from "../graph/ir.ts";
 import { combineMaps, normalisedWeights, tokensToMap } from "./combine.ts";
+import { type EvaluatedSite, evaluate } from "./evaluated.ts";
 import { saliencyHead } from "./heads.ts";
 import { type ChosenLayer, imageInput, LayerFinder } from "./layers.ts";
 import { axesOf, type Layout } from "./layout.ts";
+import { withBatchOfOne } from "./meta/batch.ts";
+import { secondOrderMap } from "./meta/second-order.ts";
 import { isSigned } from "./method.ts";
-import { differentiate, findScores } from "./objective.ts";
 import { probabilityKind } from "./probability.ts";
+import { meaningful, ruleTable } from "./rule-table.ts";
+import { findScores } from "./scores.ts";
 import { shadowFusions } from "./shadow.ts";
-import type { BackwardRules, ExplainSpec, LayerRecord, Manifest } from "./spec.ts";
+import type { ExplainSpec, LayerRecord, Manifest } from "./spec.ts";
+import { targetInputs } from "./target.ts";
 
 /** Written into every explainer; part of its key, so that a change of meaning is never served from a cache. */
 export const compilerVersion = "backlight 0.1.0";
@@ -22,36 +25,45 @@ export const manifestKey = "backlight";
 
 export interface Explainer {
   /**
-   * Inputs: the model's, and `target` int64 [N]. Outputs: the model's, `saliency`, and `map/<layer>` where asked for.
+   * Inputs: the model's, and `target` int64 [N]. Outputs: the model's, `saliency`, `map/<layer>` where asked
+   * for, and with meta-saliency those of `metaOutputs`.
    */
   readonly graph: Graph;
   readonly manifest: Manifest;
 }
 
-const tables: { readonly [K in BackwardRules]: RuleTable } = { true: rules, guided, deconvnet };
-
 /**
- * @param graph as `importModel` and `prepare` give it
+ * @param model as `importModel` and `prepare` give it
  * @param source the digest of the model file, for the manifest
  * @throws AppError `spec-invalid` (layer, class axis, method that do not fit), `model-unsupported` (no gradient rule)
  */
-export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manifest["source"]): Explainer {
+export function compileExplainer(model: Graph, spec: ExplainSpec, source: Manifest["source"]): Explainer {
+  const graph = spec.meta ? withBatchOfOne(model) : model;
   const image = imageInput(graph);
   const scores = findScores(graph, spec);
   const finder = new LayerFinder(graph, image, scores.value);
   const real = spec.method.head.kind === "grid" && spec.method.head.extract === "conv-real";
-  const sites = finder
-    .choose(spec.layers)
-    .map((layer) => (real ? convolutionOf(layer, finder, spec) : { layer, read: layer.value }));
+  const chosen = finder.choose(spec.layers);
+  const byRule = !Array.isArray(spec.layers);
+  const sites = (byRule ? meaningful(spec, finder.path, chosen) : chosen).map((layer) =>
+    real ? convolutionOf(layer, finder, spec) : { layer, read: layer.value },
+  );
   const g = new GraphBuilder(graph);
-  const wanted = sites.map((s) => s.layer.value);
-  const gradients = withRemedy(finder, () => differentiate(g, scores, spec, wanted, tables[spec.method.rules]));
-  const maps = sites.map(({ layer, read, conv }, i) => {
-    const dy = channelsFirst(g, gradients[i] ?? layer.value, layer.layout);
-    const x = channelsFirst(g, read, layer.layout);
-    const map = saliencyHead({ g, x, dy, ...(conv && { conv }) }, spec.method.head);
-    return layer.layout === "tokens" ? g.node("Squeeze", [map, g.int64([1])]) : map;
-  });
+  const wanted = sites.map(({ layer, read }) => ({ layer: layer.value, read }));
+  const table = ruleTable(
+    spec,
+    finder.path,
+    wanted.map((s) => s.layer),
+  );
+  const target = targetInputs(g, scores, spec);
+  const placement = {
+    image: { value: image, layout: finder.imageLayout },
+    sites: wanted,
+    mapsAt: (b: GraphBuilder, evaluated: readonly EvaluatedSite[]) =>
+      evaluated.flatMap((e, i) => (sites[i] ? [mapOf(b, sites[i], e, spec)] : [])),
+    mapLike: mapLike(g, sites),
+  };
+  const { maps, outputs } = withRemedy(finder, () => evaluate(g, graph, spec, { scores, target, table }, placement));
   const weights = normalisedWeights(spec.weights, sites.length);
   const layers = sites.map(({ layer }, i) => record(layer, weights[i] ?? 0));
   const combined = combination(g, spec, { image, layout: finder.imageLayout }, maps, layers);
@@ -69,7 +81,7 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
     saliency: {
       kind: single === undefined ? "combination" : single.layout === "tokens" ? "tokens" : "layer",
       shape: shapeOf(saliency),
-      signed: single !== undefined && isSigned(spec.method.head),
+      signed: single !== undefined && isSigned(spec.method),
     },
     input: {
       name: image.name,
@@ -80,7 +92,7 @@ export function compileExplainer(graph: Graph, spec: ExplainSpec, source: Manife
   };
   shadowFusions(g, graph);
   const metadata = new Map([...graph.metadata, [manifestKey, JSON.stringify(manifest)]]);
-  return { graph: g.build([...graph.outputs, saliency, ...raw], metadata), manifest };
+  return { graph: g.build([...graph.outputs, saliency, ...raw, ...outputs], metadata), manifest };
 }
 
 /** What `build` returns; an operator without a gradient is reported with the layers that can be explained anyway. */
@@ -101,6 +113,26 @@ function withRemedy<T>(finder: LayerFinder, build: () => T): T {
     throw new AppError(error.code, message, { ...error.context, supported: differentiable }, { cause: error });
   }
 }
+
+/** A layer's map, of its activations and gradients in this builder. */
+function mapOf(g: GraphBuilder, { layer, conv }: Site, { x, dy, further }: EvaluatedSite, spec: ExplainSpec): Value {
+  const [first, ...others] = [{ x, dy }, ...further].map((t) => ({
+    x: channelsFirst(g, t.x, layer.layout),
+    dy: channelsFirst(g, t.dy, layer.layout),
+  }));
+  const site = { g, x, dy, ...first, ...(conv && { conv }) };
+  const map = others.length > 0 ? secondOrderMap(site, others, spec) : saliencyHead(site, spec.method.head);
+  return layer.layout === "tokens" ? g.node("Squeeze", [map, g.int64([1])]) : map;
+}
+
+/** Something of the shape and type of a site's map: one channel of the layer. */
+const mapLike =
+  (g: GraphBuilder, sites: readonly Site[]) =>
+  ({ layer: value }: { readonly layer: Value }): Value => {
+    const layout = sites.find((s) => s.layer.value === value)?.layer.layout ?? "nchw";
+    const channel = g.slice(channelsFirst(g, value, layout), [0], [1], [1]);
+    return layout === "tokens" ? g.node("Squeeze", [channel, g.int64([1])]) : channel;
+  };
 
 /** Channels to axis 1; float32, in which heads compute whatever the model's own type. */
 function channelsFirst(g: GraphBuilder, v: Value, layout: Layout): Value {

@@ -6,11 +6,13 @@
 
 import { spatialAxes, spatialExtents, type Window, windowAttributes, windowOf } from "../autodiff/window.ts";
 import { AppError } from "../errors.ts";
-import { int, ints } from "../graph/attributes.ts";
+import { int } from "../graph/attributes.ts";
 import { extent, type GraphBuilder, rankOf } from "../graph/builder.ts";
 import { constantOf, volume } from "../graph/constant.ts";
 import type { Node, Value } from "../graph/ir.ts";
-import type { Aggregate, Extract, Head } from "./spec.ts";
+import { type Aggregate, type Aggregation, aggregations, type Factor, type Products } from "./aggregate.ts";
+import { channelMax, channelSum } from "./channels.ts";
+import type { Extract, Head } from "./spec.ts";
 
 /** A layer, its gradient, and for `conv-real` the convolution whose output it is. */
 export interface HeadSite {
@@ -59,21 +61,34 @@ function gradCamPlusPlus({ g, x, dy }: HeadSite): Value {
 }
 
 function gridHead(site: HeadSite, extract: Extract, aggregate: Aggregate): Value {
+  return aggregated(site, extract, aggregations[aggregate], aggregate);
+}
+
+/** The map of any aggregation function, also of one that is in no table. `name` is for messages. */
+export function aggregated(site: HeadSite, extract: Extract, aggregation: Aggregation, name: string): Value {
   const { g, x, dy } = site;
+  const over = (taps: Taps, group: number): Value => {
+    if (aggregation.products) return aggregation.products(products(g, dy, x, taps, group));
+    throw new AppError(
+      "spec-invalid",
+      `${name} has no closed form over the products that ${extract} extracts; use it with bias or scaling`,
+      { extract, aggregate: name },
+    );
+  };
   switch (extract) {
     case "bias":
-      return each(g, dy, aggregate);
+      return aggregation.each(g, dy);
     case "scaling":
-      return each(g, g.mul(dy, x), aggregate);
+      return aggregation.each(g, g.mul(dy, x));
     case "depthwise3x3":
-      return outer(g, dy, x, boxed(g, box3x3(site)), extent(x, 1), aggregate);
+      return over(boxed(g, box3x3(site)), extent(x, 1));
     case "conv1x1":
-      return outer(g, dy, x, point, 1, aggregate);
+      return over(point, 1);
     case "conv3x3":
-      return outer(g, dy, x, boxed(g, box3x3(site)), 1, aggregate);
+      return over(boxed(g, box3x3(site)), 1);
     case "conv-real": {
       const window = realWindow(site);
-      return outer(g, dy, x, boxed(g, window), window.group, aggregate);
+      return over(boxed(g, window), window.group);
     }
     default:
       return extract satisfies never;
@@ -133,86 +148,25 @@ const realWindow = ({ x, conv }: HeadSite): Window => {
   return windowOf(conv, x, spatialExtents(weights));
 };
 
-// --- contributions c_k: one per channel ----------------------------------------------------------------------------
+// --- contributions c = a b: every pair, within each group (depthwise: a group a channel) ----------------------------
 
-function each(g: GraphBuilder, c: Value, aggregate: Aggregate): Value {
-  switch (aggregate) {
-    case "sum":
-      return channelSum(g, c);
-    case "norm":
-      return g.sqrt(channelSum(g, square(g, c)));
-    case "filter-norm":
-      return g.sqrt(channelSum(g, square(g, g.relu(c))));
-    case "max":
-      return g.max(c, [1]);
-    case "max-abs":
-      return g.max(g.abs(c), [1]);
-    default:
-      return aggregate satisfies never;
-  }
-}
-
-// --- contributions c_a,b = g_a p_b: every pair, within each group (depthwise: a group a channel) --------------------
-
-/**
- * With S sum, Q sum of squares (Q+ and Q- of the positive and negative part), over the group's channels of g and its
- * patch: sum S(g)S(p); norm sqrt(Q(g)Q(p)); filter-norm sqrt(Q+(g)Q+(p) + Q-(g)Q-(p)); max the largest of the four
- * products of extremes; max-abs max|g| max|p|. Groups add up (sums) or compete (maxima).
- */
-function outer(g: GraphBuilder, dy: Value, x: Value, taps: Taps, group: number, aggregate: Aggregate): Value {
-  const total = (v: Value): Value => channelSum(g, v, group);
-  const most = (v: Value): Value => channelMax(g, v, group);
-  const least = (v: Value): Value => (extent(v, 1) === group ? v : g.neg(most(g.neg(v))));
-  const overGroups = (v: Value): Value => (group === 1 ? v : channelSum(g, v));
-  const squares = (v: Value): Value => total(square(g, v));
-  const negative = (v: Value): Value => g.relu(g.neg(v));
-  switch (aggregate) {
-    case "sum":
-      return overGroups(g.mul(total(dy), taps.sum(total(x))));
-    case "norm":
-      return g.sqrt(overGroups(g.mul(squares(dy), taps.sum(squares(x)))));
-    case "filter-norm": {
-      const positives = g.mul(squares(g.relu(dy)), taps.sum(squares(g.relu(x))));
-      const negatives = g.mul(squares(negative(dy)), taps.sum(squares(negative(x))));
-      return g.sqrt(overGroups(g.add(positives, negatives)));
-    }
-    case "max": {
-      const extremes = [taps.max(most(x)), g.neg(taps.max(g.neg(least(x))))];
-      const corners = [most(dy), least(dy)].flatMap((a) => extremes.map((b) => g.mul(a, b)));
-      const best = corners.reduce((a, b) => larger(g, a, b));
-      return group === 1 ? best : g.max(best, [1]);
-    }
-    case "max-abs": {
-      const products = g.mul(most(g.abs(dy)), taps.max(most(g.abs(x))));
-      return group === 1 ? products : g.max(products, [1]);
-    }
-    default:
-      return aggregate satisfies never;
-  }
-}
-
-// --- reductions over channels --------------------------------------------------------------------------------------
-
-const square = (g: GraphBuilder, v: Value): Value => g.mul(v, v);
-const larger = (g: GraphBuilder, a: Value, b: Value): Value => (a === b ? a : g.node("Max", [a, b]));
-
-/**
- * [N, K, ..] to [N, group, ..]: the sum over each group's channels, as a 1x1 convolution with ones, which the runtime
- * does about three times faster than a reduction over the strided channel axis.
- */
-function channelSum(g: GraphBuilder, v: Value, group = 1): Value {
-  const channels = extent(v, 1);
-  if (channels === group) return v;
-  const per = channels / group;
-  const ones = new Float32Array(group * per).fill(1);
-  const kernel = g.constant(constantOf("float32", [group, per, ...spatialAxes(v).map(() => 1)], ones), "ones");
-  return g.node("Conv", [v, kernel], { group: int(group), kernel_shape: ints(spatialAxes(v).map(() => 1)) });
-}
-
-/** [N, K, ..] to [N, group, ..]: the maximum over each group's channels. */
-function channelMax(g: GraphBuilder, v: Value, group: number): Value {
-  if (group === 1) return g.max(v, [1]);
-  const channels = extent(v, 1);
-  if (channels === group) return v;
-  return g.max(g.reshape(v, [-1, group, channels / group, ...spatialExtents(v)]), [2], false);
+function products(g: GraphBuilder, dy: Value, x: Value, taps: Taps, group: number): Products {
+  const identity = (v: Value): Value => v;
+  const factor = (v: Value, seen: Taps): Factor => {
+    const max = (of = identity): Value => seen.max(channelMax(g, of(v), group));
+    // A single entry a group is its own minimum.
+    const alone = seen === point && extent(v, 1) === group;
+    return {
+      sum: (of = identity) => seen.sum(channelSum(g, of(v), group)),
+      max,
+      min: () => (alone ? v : g.neg(max(g.neg))),
+    };
+  };
+  return {
+    g,
+    a: factor(dy, point),
+    b: factor(x, taps),
+    sumOfGroups: (v) => (group === 1 ? v : channelSum(g, v)),
+    maxOfGroups: (v) => (group === 1 ? v : channelMax(g, v)),
+  };
 }

@@ -5,8 +5,8 @@ import { numbers } from "../graph/constant.ts";
 import { type Dim, floatTypes, type Graph, type Node, type Value } from "../graph/ir.ts";
 import { namedValues, nearest } from "../graph/walk.ts";
 import { assumedLayout, axesOf, type Layout, layouts } from "./layout.ts";
-import { findScores } from "./objective.ts";
 import { type Path, pathBetween } from "./path.ts";
+import { findScores } from "./scores.ts";
 import type { ExplainSpec, LayerRecord, Layers } from "./spec.ts";
 
 /** A layer of a model, as `backlight layers` lists it. */

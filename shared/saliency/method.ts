@@ -1,15 +1,7 @@
 /** @file Methods by name: every point of the extract x aggregate grid, the paper's named ones, and CAM relatives. */
 import { AppError } from "../errors.ts";
-import {
-  type Aggregate,
-  aggregates,
-  type BackwardRules,
-  backwardRules,
-  type Extract,
-  extracts,
-  type Head,
-  type Method,
-} from "./spec.ts";
+import { type Aggregate, aggregates, aggregations } from "./aggregate.ts";
+import { averages, type BackwardRules, backwardRules, type Extract, extracts, type Method } from "./spec.ts";
 
 const grid = (extract: Extract, aggregate: Aggregate, rules: BackwardRules = "true"): Method => ({
   rules,
@@ -25,19 +17,28 @@ const named: Readonly<Record<string, Method>> = {
   "norm-grad-selective": grid("scaling", "filter-norm"),
   "norm-grad-conv3x3": grid("conv3x3", "norm"),
   "norm-grad-real": grid("conv-real", "norm"),
+  "hires-cam": grid("scaling", "positive-sum"),
   "grad-cam": { rules: "true", head: { kind: "grad-cam" } },
   "grad-cam++": { rules: "true", head: { kind: "grad-cam++" } },
   "layer-cam": { rules: "true", head: { kind: "layer-cam" } },
   "guided-backprop": grid("bias", "max-abs", "guided"),
   deconvnet: grid("bias", "max-abs", "deconvnet"),
+  "smooth-grad": { average: "smooth", ...grid("bias", "max-abs") },
+  "integrated-gradients": { average: "integrated", ...grid("scaling", "sum") },
+  "excitation-backprop": grid("bias", "sum", "excitation"),
+  "contrastive-excitation-backprop": grid("bias", "positive-sum", "contrastive-excitation"),
 };
 
 export const methodNames: readonly string[] = Object.keys(named);
 
 const isOneOf = <T extends string>(text: string | undefined, of: readonly T[]): text is T => of.some((t) => t === text);
 
+/** What may stand before a method: how its gradients are averaged, then which backward rules they follow. */
+const prefixes: readonly string[] = [...averages, ...backwardRules.filter((r) => r !== "true")].map((p) => `"${p}:"`);
+
 /**
- * Reads a method: a name (`norm-grad`), a point of the grid (`conv1x1:norm`), either after `guided:` or `deconvnet:`.
+ * Reads a method: a name (`norm-grad`), a point of the grid (`conv1x1:norm`), either after an average (`smooth:`),
+ * after backward rules (`guided:`), or after both.
  * @throws AppError `spec-invalid` that lists what there is
  */
 export function parseMethod(text: string): Method {
@@ -46,7 +47,7 @@ export function parseMethod(text: string): Method {
   throw new AppError(
     "spec-invalid",
     `unknown method "${text}"; methods are ${methodNames.join(", ")}, or extract:aggregate with extract one of ` +
-      `${extracts.join(", ")} and aggregate one of ${aggregates.join(", ")}, each also after "guided:" or "deconvnet:"`,
+      `${extracts.join(", ")} and aggregate one of ${aggregates.join(", ")}, each also after ${prefixes.join(" or ")}`,
     { method: text },
   );
 }
@@ -58,6 +59,10 @@ function parse(text: string): Method | undefined {
     const inner = parse(rest.join(":"));
     return inner?.rules === "true" ? { ...inner, rules: first } : undefined;
   }
+  if (isOneOf(first, averages) && rest.length > 0) {
+    const inner = parse(rest.join(":"));
+    return inner && inner.average === undefined ? { average: first, ...inner } : undefined;
+  }
   const [second, ...more] = rest;
   return isOneOf(first, extracts) && isOneOf(second, aggregates) && more.length === 0 ? grid(first, second) : undefined;
 }
@@ -66,10 +71,12 @@ function parse(text: string): Method | undefined {
 export function methodName(method: Method): string {
   const same = Object.entries(named).find(([, m]) => JSON.stringify(m) === JSON.stringify(method));
   if (same) return same[0];
-  const head = method.head.kind === "grid" ? `${method.head.extract}:${method.head.aggregate}` : method.head.kind;
-  return method.rules === "true" ? head : `${method.rules}:${head}`;
+  const { average, rules, head } = method;
+  if (average !== undefined) return `${average}:${methodName({ rules, head })}`;
+  const point = head.kind === "grid" ? `${head.extract}:${head.aggregate}` : head.kind;
+  return rules === "true" ? point : `${rules}:${point}`;
 }
 
 /** Whether a map can be negative, so that zero means something and pictures need a diverging scale. */
-export const isSigned = (head: Head): boolean =>
-  head.kind === "grid" && (head.aggregate === "sum" || head.aggregate === "max");
+export const isSigned = ({ head, rules }: Method): boolean =>
+  head.kind === "grid" && aggregations[head.aggregate].signed && !(rules === "excitation" && head.extract === "bias");

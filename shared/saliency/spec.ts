@@ -1,5 +1,6 @@
 /** @file What to explain and how: the spec of an explainer, and the manifest it comes with. Data only. */
-import type { Dim } from "../graph/ir.ts";
+import type { Dim, DType } from "../graph/ir.ts";
+import type { Aggregate } from "./aggregate.ts";
 import type { ProbabilityKind } from "./probability.ts";
 
 /**
@@ -8,12 +9,11 @@ import type { ProbabilityKind } from "./probability.ts";
 export const extracts = ["bias", "scaling", "conv1x1", "conv3x3", "depthwise3x3", "conv-real"] as const;
 export type Extract = (typeof extracts)[number];
 
-/** How the extracted vector becomes one number (paper, section 3.2; `filter-norm` is the "selective" F+N). */
-export const aggregates = ["sum", "norm", "filter-norm", "max", "max-abs"] as const;
-export type Aggregate = (typeof aggregates)[number];
-
-/** Which backward pass: the true gradient, or one with ReLU's rule replaced. */
-export const backwardRules = ["true", "guided", "deconvnet"] as const;
+/**
+ * Which backward pass: the true gradient, one with ReLU's rule replaced, or the probabilities of excitation backprop
+ * (`contrastive`: less those of the class's negation, from the last weighted layer down).
+ */
+export const backwardRules = ["true", "guided", "deconvnet", "excitation", "contrastive-excitation"] as const;
 export type BackwardRules = (typeof backwardRules)[number];
 
 /** The methods that are no point of the grid: their weights are averages over the map. */
@@ -24,7 +24,16 @@ export type Head =
   | { readonly kind: "grid"; readonly extract: Extract; readonly aggregate: Aggregate }
   | { readonly kind: CamMethod };
 
+/**
+ * What is averaged over samples, and which: `smooth` the map over noisy images, `smooth-gradient` the gradient over
+ * noisy images, `integrated` the gradient over the path from zero to the layer's activations.
+ */
+export const averages = ["smooth", "smooth-gradient", "integrated"] as const;
+export type Average = (typeof averages)[number];
+
 export interface Method {
+  /** Left out: one gradient, at the image itself. */
+  readonly average?: Average;
   readonly rules: BackwardRules;
   readonly head: Head;
 }
@@ -32,16 +41,58 @@ export interface Method {
 /**
  * The scalar that is differentiated, of the target class c: `logit` y_c; `nll` -log softmax(y)_c; `log-softmax` its
  * negative; `probability` the model's own output after its final Softmax or Sigmoid (softmax where it has none);
- * `pointing` log sum_v exp(y_c(v)) of a dense output.
+ * `pointing` log sum_v exp(y_c(v)) of a dense output; `region` the mean of y_c over a box of a dense output.
  */
-export const objectives = ["logit", "nll", "log-softmax", "probability", "pointing"] as const;
+export const objectives = ["logit", "nll", "log-softmax", "probability", "pointing", "region"] as const;
 export type Objective = (typeof objectives)[number];
+/** Whether an objective is taken of scores at each location. */
+export const isDense = (objective: Objective): boolean => objective === "pointing" || objective === "region";
 
 /** Layers by name, or by rule: stage ends; the deepest of these; the model's input. */
 export type Layers = "auto" | "last" | "input" | readonly string[];
 
 export const combinations = ["sum", "product"] as const;
 export type Combination = (typeof combinations)[number];
+
+/**
+ * Meta-saliency (paper, section 3.3): explain not the net itself but the net after one step of training on this image
+ * and class, theta' = theta -+ eps dCE/dtheta, CE = -log softmax(scores)_c. Asks where the information lies that
+ * learning this label needs.
+ */
+export interface MetaSpec {
+  /**
+   * eps. `auto`: the step that changes the loss by a tenth of it to first order, each image having its own, because no
+   * one eps suits every image (|gradient|^2 spans seven decades).
+   */
+  readonly step: number | "auto";
+  /** `descent` learns the class, `ascent` unlearns it. */
+  readonly sign: "descent" | "ascent";
+  /** `stop-gradient` takes the stepped weights as constants; `full` differentiates through the step too. */
+  readonly variant: "stop-gradient" | "full";
+  /** Which weights move: all, or those of the last k convolutions and products. */
+  readonly weights: "all" | { readonly last: number };
+}
+
+export const metaSigns = ["descent", "ascent"] as const satisfies readonly MetaSpec["sign"][];
+export const metaVariants = ["stop-gradient", "full"] as const satisfies readonly MetaSpec["variant"][];
+
+/** Gaussian noise, standard deviation `level` (max x - min x); the same seed draws the same noise everywhere. */
+export interface NoiseSpec {
+  readonly level: number;
+  readonly seed: number;
+}
+
+/** The samples of a method that averages; other methods have none. */
+export interface SamplesSpec {
+  readonly count?: number;
+  /** `given`: the explainer has an input `noise` [count, ...image without batch], in the image's own units. */
+  readonly noise?: NoiseSpec | "given";
+}
+
+/** 25 samples leave a fifth of the noise's deviation; a path has as many steps as the usual 20 to 50. */
+export const defaultCounts: Readonly<Record<Average, number>> = { smooth: 25, "smooth-gradient": 25, integrated: 32 };
+/** Smilkov et al. find 10 to 20 % of the image's range to be best. */
+export const defaultNoise: NoiseSpec = { level: 0.15, seed: 0 };
 
 export interface ExplainSpec {
   readonly method: Method;
@@ -53,8 +104,16 @@ export interface ExplainSpec {
   readonly objective: Objective;
   /** The tensor the objective is taken at; by default the first output, before its final Softmax or Sigmoid. */
   readonly output?: string;
+  /**
+   * The objective is a sum of this many classes with coefficients, as in "cat - dog" or the mean of all dogs: `target`
+   * is then [N, terms], and `coefficient` [N, terms] an input too. Left out: one class, `target` [N].
+   */
+  readonly terms?: number;
   /** Also return each layer's raw map as `map/<layer>`. */
   readonly layerMaps: boolean;
+  readonly samples?: SamplesSpec;
+  /** Explain the net after one step of training; without it, the net itself. */
+  readonly meta?: MetaSpec;
 }
 
 export const defaultSpec: ExplainSpec = {
@@ -102,6 +161,6 @@ export interface Manifest {
     readonly name: string;
     readonly layout: "nchw" | "nhwc";
     readonly shape: readonly Dim[];
-    readonly dtype: string;
+    readonly dtype: DType;
   };
 }

@@ -1,12 +1,24 @@
 /** @file Cases of operators that move, pick or make elements. */
 import { float, floats, int, ints, tensor } from "../../shared/graph/attributes.ts";
+import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf } from "../../shared/graph/constant.ts";
+import type { Attribute } from "../../shared/graph/ir.ts";
 import { bool, type InferCase, i64, long, same, table } from "./infer-case.ts";
 
 const image = [2, 3, 7, 6];
 
+/** A loop's body that hands twice what it got on to the next turn. */
+function doubling(): Attribute {
+  const b = new GraphBuilder(emptyGraph(20), "body/");
+  b.input("body/i", { dtype: "int64", shape: [] });
+  const go = b.input("body/go", { dtype: "bool", shape: [] });
+  const x = b.input("body/x", { dtype: "float32", shape: [2, 3] });
+  return { kind: "graph", value: b.build([b.named(go, "body/on"), b.named(b.add(x, x), "body/next")]) };
+}
+
 /** Named for the operator, then for the branch under test. */
 export const moving: Readonly<Record<string, InferCase>> = {
+  Loop: { inputs: [{ int64: 3 }, null, [2, 3]], attributes: { body: doubling() }, shapes: [[2, 3]] },
   Reshape: { inputs: [[2, 3, 4], i64(4, -1)], shapes: [[4, 6]] },
   "Reshape, 0 copies": { inputs: [[2, 3, 4], i64(0, -1, 2)], shapes: [[2, 6, 2]] },
   "Reshape, 0 is nothing": { inputs: [[0, 3], i64(3, 0)], attributes: { allowzero: int(1) }, shapes: [[3, 0]] },

@@ -1,7 +1,7 @@
 /** @file Lifting: every rule of the table, held against onnxruntime-web running the file as it was. */
 import { describe, expect, it } from "vitest";
 import { float, floats, int, ints, string } from "../../shared/graph/attributes.ts";
-import type { Attribute, Dim } from "../../shared/graph/ir.ts";
+import type { Dim, PlainAttribute } from "../../shared/graph/ir.ts";
 import { encode } from "../../shared/onnx/encode.ts";
 import { exportModel } from "../../shared/onnx/export.ts";
 import { importModel } from "../../shared/onnx/import.ts";
@@ -20,7 +20,7 @@ interface Case {
   readonly becomes: string;
 }
 
-const one = (op: string, attributes: Readonly<Record<string, Attribute>> = {}): readonly NodeProto[] => [
+const one = (op: string, attributes: Readonly<Record<string, PlainAttribute>> = {}): readonly NodeProto[] => [
   node(op, ["x"], ["y"], attributes),
 ];
 
@@ -41,7 +41,7 @@ const statistics = ["scale", "bias", "mean", "var"].map((name, i) =>
     randomNumbers(i, 3, 0.4).map((v) => v + 0.5),
   ),
 );
-const batchNormalization = (attributes: Readonly<Record<string, Attribute>>): readonly NodeProto[] => [
+const batchNormalization = (attributes: Readonly<Record<string, PlainAttribute>>): readonly NodeProto[] => [
   node("BatchNormalization", ["x", "scale", "bias", "mean", "var"], ["y"], attributes),
 ];
 const scales = (name: string, values: readonly number[]): TensorProto => weights(name, [values.length], values);

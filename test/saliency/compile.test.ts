@@ -283,7 +283,7 @@ describe("what does not fit", () => {
     [
       "a map as logits",
       { output: "relu2" },
-      /"relu2" has shape \[1, 6, 4, 4\], not one score a class; use the pointing objective/,
+      /"relu2" has shape \[1, 6, 4, 4\], not one score a class; use the pointing or region objective/,
     ],
     [
       "conv-real where no convolution ends",

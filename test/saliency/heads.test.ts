@@ -6,8 +6,9 @@ import { int, ints } from "../../shared/graph/attributes.ts";
 import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf, volume } from "../../shared/graph/constant.ts";
 import type { Node } from "../../shared/graph/ir.ts";
+import { type Aggregate, aggregates } from "../../shared/saliency/aggregate.ts";
 import { type HeadSite, saliencyHead } from "../../shared/saliency/heads.ts";
-import { type Aggregate, aggregates, type Extract, type Head } from "../../shared/saliency/spec.ts";
+import type { Extract, Head } from "../../shared/saliency/spec.ts";
 import { evaluate, tensor } from "../support/evaluate.ts";
 import { random } from "../support/random.ts";
 
@@ -84,6 +85,12 @@ function contributions(extract: Extract, x: Field, g: Field, w: Window, n: numbe
 
 const definitions: { readonly [A in Aggregate]: (c: readonly number[]) => number } = {
   sum: (c) => c.reduce((a, b) => a + b, 0),
+  "positive-sum": (c) =>
+    Math.max(
+      0,
+      c.reduce((a, b) => a + b, 0),
+    ),
+  "sum-abs": (c) => c.reduce((a, b) => a + Math.abs(b), 0),
   norm: (c) => Math.hypot(...c),
   "filter-norm": (c) => Math.hypot(...c.map((v) => Math.max(v, 0))),
   max: (c) => Math.max(...c),

@@ -5,7 +5,7 @@ import { emptyGraph, GraphBuilder } from "../../shared/graph/builder.ts";
 import { constantOf, volume } from "../../shared/graph/constant.ts";
 import type { Dim, Graph, Value } from "../../shared/graph/ir.ts";
 import { imageInput, LayerFinder, listLayers } from "../../shared/saliency/layers.ts";
-import { findScores } from "../../shared/saliency/objective.ts";
+import { findScores } from "../../shared/saliency/scores.ts";
 
 const spec = { objective: "logit" } as const;
 

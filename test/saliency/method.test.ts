@@ -1,7 +1,8 @@
 /** @file Method names: what they mean, and that every method has one. */
 import { describe, expect, it } from "vitest";
+import { aggregates } from "../../shared/saliency/aggregate.ts";
 import { isSigned, methodName, methodNames, parseMethod } from "../../shared/saliency/method.ts";
-import { aggregates, backwardRules, extracts } from "../../shared/saliency/spec.ts";
+import { averages, backwardRules, extracts } from "../../shared/saliency/spec.ts";
 
 describe("parseMethod", () => {
   it.each([
@@ -13,6 +14,12 @@ describe("parseMethod", () => {
     ["norm-grad-real", "conv-real:norm"],
     ["guided-backprop", "guided:bias:max-abs"],
     ["deconvnet", "deconvnet:gradient"],
+    ["hires-cam", "scaling:positive-sum"],
+    ["excitation-backprop", "excitation:bias:sum"],
+    ["contrastive-excitation-backprop", "contrastive-excitation:bias:positive-sum"],
+    ["smooth-grad", "smooth:gradient"],
+    ["integrated-gradients", "integrated:linear-approximation"],
+    ["smooth:guided-backprop", "smooth:guided:bias:max-abs"],
   ])("reads %s as %s", (name, point) => {
     expect(parseMethod(name)).toEqual(parseMethod(point));
   });
@@ -24,6 +31,12 @@ describe("parseMethod", () => {
         if (parseMethod(text).rules !== "true" && rule !== "true") continue;
         const method = parseMethod(rule === "true" ? text : `${rule}:${text}`);
         expect(parseMethod(methodName(method))).toEqual(method);
+        if (method.average !== undefined) continue;
+        for (const average of averages) {
+          const averaged = parseMethod(`${average}:${methodName(method)}`);
+          expect(averaged).toEqual({ average, ...method });
+          expect(parseMethod(methodName(averaged))).toEqual(averaged);
+        }
       }
     }
   });
@@ -37,6 +50,8 @@ describe("parseMethod", () => {
     "scaling:sum:norm",
     "guided:",
     "guided:guided:gradient",
+    "smooth:integrated:gradient",
+    "smooth:",
     "constructor",
   ])("refuses %j and says what there is", (text) => {
     expect(() => parseMethod(text)).toThrowError(/unknown method .*norm-grad-selective.*conv1x1.*filter-norm/);
@@ -44,9 +59,9 @@ describe("parseMethod", () => {
 
   it("calls maps signed that can be negative", () => {
     expect(
-      ["linear-approximation", "scaling:max", "norm-grad", "grad-cam", "gradient"].map((m) =>
-        isSigned(parseMethod(m).head),
+      ["linear-approximation", "scaling:max", "norm-grad", "grad-cam", "gradient", "excitation-backprop"].map((m) =>
+        isSigned(parseMethod(m)),
       ),
-    ).toEqual([true, true, false, false, false]);
+    ).toEqual([true, true, false, false, false, false]);
   });
 });

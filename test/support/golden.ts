@@ -20,6 +20,9 @@ export interface GoldenEntry {
   readonly argmax_margin: number;
   readonly f32_rel: number;
   readonly tie_sensitive?: boolean;
+  /** SmoothGrad: the samples' noise [n, C, h, w], and how often it is repeated along each side. */
+  readonly noise_file?: string;
+  readonly noise_tile?: number;
 }
 
 export interface GoldenCase {
@@ -77,6 +80,23 @@ export function goldenInput({ input }: GoldenCase): Float32Array {
   return out;
 }
 
+/** The noise of a case's SmoothGrad entries at the input's size; undefined where none has any. */
+export function goldenNoise(
+  { input }: GoldenCase,
+  entries: readonly GoldenEntry[],
+): { readonly dims: readonly number[]; readonly data: Float32Array } | undefined {
+  const file = entries.find((e) => e.noise_file !== undefined)?.noise_file;
+  if (file === undefined) return undefined;
+  const { dims, data } = readNpy(sharedData("golden", file));
+  const [n = 0, channels = 0, h = 0, w = 0] = dims;
+  const [, , height = 0, width = 0] = input.shape;
+  const out = Float32Array.from({ length: n * channels * height * width }, (_, i) => {
+    const [x, y, plane] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))];
+    return data[(plane * h + (y % h)) * w + (x % w)] ?? Number.NaN;
+  });
+  return { dims: [n, channels, height, width], data: out };
+}
+
 const stacks = new Map<string, Tensor>();
 
 /** What is stored of a map: all of it, or block means and 64 pixels. */
@@ -100,6 +120,8 @@ export interface Agreement {
   readonly worst: number;
   readonly p99: number;
   readonly cosine: number;
+  /** Spearman's correlation of what is stored. */
+  readonly rank: number;
 }
 
 /** A non-finite value is infinitely wrong. */
@@ -108,7 +130,7 @@ export function compareMap(entry: GoldenEntry, actual: ArrayLike<number>): Agree
   const own =
     entry.storage === "avgpool" && entry.pool ? blockMeans(actual, entry.shape, entry.pool) : Float64Array.from(actual);
   if (own.length !== values.length)
-    return { worst: Number.POSITIVE_INFINITY, p99: Number.POSITIVE_INFINITY, cosine: 0 };
+    return { worst: Number.POSITIVE_INFINITY, p99: Number.POSITIVE_INFINITY, cosine: 0, rank: 0 };
   const pairs = [...values].map((v, i) => [v, own[i] ?? Number.NaN] as const);
   for (const [i, v] of samples) pairs.push([v, actual[i] ?? Number.NaN]);
   const largest = pairs.reduce((m, [v]) => Math.max(m, Math.abs(v)), 0) || 1;
@@ -121,7 +143,36 @@ export function compareMap(entry: GoldenEntry, actual: ArrayLike<number>): Agree
     worst: deviations.at(-1) ?? 0,
     p99: deviations[Math.ceil(deviations.length * 0.99) - 1] ?? 0,
     cosine: norms === 0 ? (largest === 1 && (deviations.at(-1) ?? 0) === 0 ? 1 : 0) : dot(([v, a]) => v * a) / norms,
+    rank: rankCorrelation(values, own),
   };
+}
+
+/** Spearman, ties at their average rank; 0 where one of them is constant. */
+function rankCorrelation(a: Float64Array, b: Float64Array): number {
+  const [ra, rb] = [averageRanks(a), averageRanks(b)];
+  const middle = (a.length - 1) / 2;
+  let [ab, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [(ra[i] ?? 0) - middle, (rb[i] ?? 0) - middle];
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  // Two constant maps agree.
+  if (aa === 0 && bb === 0) return 1;
+  return aa * bb === 0 ? 0 : ab / Math.sqrt(aa * bb);
+}
+
+function averageRanks(values: Float64Array): Float64Array {
+  const order = [...values.keys()].sort((i, j) => (values[i] ?? 0) - (values[j] ?? 0));
+  const ranks = new Float64Array(values.length);
+  for (let start = 0; start < order.length; ) {
+    let end = start + 1;
+    while (end < order.length && values[order[end] ?? 0] === values[order[start] ?? 0]) end++;
+    for (let k = start; k < end; k++) ranks[order[k] ?? 0] = (start + end - 1) / 2;
+    start = end;
+  }
+  return ranks;
 }
 
 function blockMeans(

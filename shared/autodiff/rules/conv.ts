@@ -1,6 +1,6 @@
 /** @file Rules of convolutions: input, weight and bias gradients, in the lowerings measured to be fastest. */
-import { getInts, getString, int, ints } from "../../graph/attributes.ts";
-import { extent, type GraphBuilder, rankOf, sameShape, shapeOf } from "../../graph/builder.ts";
+import { getInts, getString, int } from "../../graph/attributes.ts";
+import { dtypeOf, extent, type GraphBuilder, rankOf, sameShape, shapeOf } from "../../graph/builder.ts";
 import { float32s, volume } from "../../graph/constant.ts";
 import type { Attributes, Constant, Node, Value } from "../../graph/ir.ts";
 import { type RuleTable, rule } from "../vjp.ts";
@@ -14,14 +14,15 @@ import {
   windowAttributes,
   windowOf,
 } from "../window.ts";
+import { channelSum, weightGradient } from "./conv-weights.ts";
 
 /**
  * Below this many input channels the runtime's im2col dominates a convolution with rotated weights (measured 1.2-2.2
  * times the forward convolution, against 1.1-1.4 for ConvTranspose).
  */
 const rotatedChannelsMin = 32;
-/** With more taps than this, one convolution with batch and channel exchanged beats a product per tap (7x7: 1.33). */
-const tapsMax = 25;
+/** Turning weights that are computed in the graph pays from so many locations on (56x56: 1.06 instead of 1.13). */
+const rotatedLocationsMin = 2048;
 
 export const conv = {
   Conv: rule(({ g, node, x, dy }) => {
@@ -51,13 +52,6 @@ export const conv = {
   }),
 } satisfies RuleTable;
 
-const channelSum = (g: GraphBuilder, dy: Value): Value =>
-  g.sum(
-    dy,
-    shapeOf(dy).flatMap((_, i) => (i === 1 ? [] : [i])),
-    false,
-  );
-
 /** A ConvTranspose may state its output_shape, or SAME, instead of its pads: they follow from the shapes. */
 function transposeWindow(node: Node, x: Value, y: Value, kernel: readonly number[]): Window {
   const auto = getString(node, "auto_pad", "NOTSET");
@@ -85,15 +79,22 @@ function inputGradient(g: GraphBuilder, w: Window, x: Value, weights: Value, dy:
     .slice(2)
     .reduce<number>((n, d) => n * (typeof d === "number" ? d : 1), 1);
   const { constant } = weights;
-  if (constant?.dtype !== "float32" || (w.group === 1 && positions < outputs)) return transposed(g, w, x, dy, weights);
-  const { unscaled, scale } = channelScale(g, dy, outputs);
   const rotatable =
     w.strides.every((s) => s === 1) &&
     w.kernel.every((_, i) => (w.begin[i] ?? 0) < reach(w, i) && (w.end[i] ?? 0) < reach(w, i));
-  if (rotatable && (w.group > 1 || inputs >= rotatedChannelsMin || volume(w.kernel) === 1)) {
-    const rotated = g.constant(rotate(constant, w.group, scale), `${weights.name}/rotated`);
+  const convolved = (d: Value, rotated: Value): Value => {
     const pads = [...w.begin.map((p, i) => reach(w, i) - 1 - p), ...w.end.map((p, i) => reach(w, i) - 1 - p)];
-    return g.node("Conv", [unscaled, rotated], { ...windowAttributes(w, pads), group: int(w.group) });
+    return g.node("Conv", [d, rotated], { ...windowAttributes(w, pads), group: int(w.group) });
+  };
+  if (constant === undefined && dtypeOf(weights) === "float32") {
+    const pays =
+      w.group > 1 || (volume(w.kernel) > 1 && inputs >= rotatedChannelsMin && positions >= rotatedLocationsMin);
+    return rotatable && pays ? convolved(dy, rotateComputed(g, weights, w)) : transposed(g, w, x, dy, weights);
+  }
+  if (constant?.dtype !== "float32" || (w.group === 1 && positions < outputs)) return transposed(g, w, x, dy, weights);
+  const { unscaled, scale } = channelScale(g, dy, outputs);
+  if (rotatable && (w.group > 1 || inputs >= rotatedChannelsMin || volume(w.kernel) === 1)) {
+    return convolved(unscaled, g.constant(rotate(constant, w.group, scale), `${weights.name}/rotated`));
   }
   const copy = scale ? g.constant(scaleRows(constant, scale), `${weights.name}/scaled`) : weights;
   return transposed(g, w, x, unscaled, copy);
@@ -141,71 +142,22 @@ function rotate(weights: Constant, group: number, scale: Float32Array | null): C
   return { dtype: "float32", dims: [c * group, perGroup, ...kernel], bytes: new Uint8Array(to.buffer) };
 }
 
-/**
- * dW[m, c, t] = sum over batch and locations u of dy[m, u] x[c, u*stride + t*dilation - pad], for each group: the sum
- * of the contributions c_u of method Extract (paper, Table 1). `input` is what the window slides over.
- */
-function weightGradient(g: GraphBuilder, w: Window, input: Value, dy: Value, weights: Value): Value {
-  const taps = volume(w.kernel);
-  if (taps > tapsMax && w.group === 1) return exchangedConvolution(g, w, input, dy);
+/** The same in the graph, of weights that are no constant. */
+function rotateComputed(g: GraphBuilder, weights: Value, w: Window): Value {
   const [m, c] = [extent(weights, 0), extent(weights, 1)];
-  const positions = spatialExtents(dy);
-  const padded = g.pad(input, [0, 0, ...w.begin, 0, 0, ...w.end]);
-  const depthwise = c === 1 && m === w.group;
-  // Batch and group are one axis: [N*G, M/G, L] times [N*G, L, C/G].
-  const left = depthwise ? dy : g.reshape(dy, [-1, m / w.group, volume(positions)]);
-  const products = Array.from({ length: taps }, (_, t) => {
-    const tap = tapOf(g, w, padded, positions, t);
-    if (depthwise)
-      return g.sum(
-        g.mul(dy, tap),
-        shapeOf(dy).flatMap((_, i) => (i === 1 ? [] : [i])),
-        false,
-      );
-    const right = g.transpose(g.reshape(tap, [-1, c, volume(positions)]), [0, 2, 1]);
-    const each = g.reshape(g.matmul(left, right), [-1, w.group, m / w.group, c]);
-    return g.sum(each, [0], false);
-  });
-  const last = products.map((p) => g.node("Unsqueeze", [p, g.int64([-1])]));
-  return g.reshape(last.length === 1 && last[0] ? last[0] : g.concat(last, -1), [m, c, ...w.kernel]);
-}
-
-/** What tap `t` (row-major in the kernel) sees at each location: a strided slice of the padded input. */
-function tapOf(g: GraphBuilder, w: Window, padded: Value, positions: readonly number[], t: number): Value {
-  const axes = w.kernel.map((_, i) => i + 2);
-  const index = unravel(t, w.kernel);
-  const starts = index.map((k, i) => k * (w.dilations[i] ?? 1));
-  const ends = starts.map((s, i) => s + ((positions[i] ?? 1) - 1) * (w.strides[i] ?? 1) + 1);
-  const whole =
-    starts.every((s, i) => s === 0 && ends[i] === shapeOf(padded)[i + 2]) && w.strides.every((s) => s === 1);
-  return whole ? padded : g.slice(padded, starts, ends, axes, w.strides);
-}
-
-function unravel(flat: number, dims: readonly number[]): readonly number[] {
-  const index = dims.map(() => 0);
-  let rest = flat;
-  for (let i = dims.length - 1; i >= 0; i--) {
-    const size = dims[i] ?? 1;
-    index[i] = rest % size;
-    rest = Math.floor(rest / size);
-  }
-  return index;
-}
-
-/** One convolution of input and dy with batch and channel exchanged; stride and dilation change places. */
-function exchangedConvolution(g: GraphBuilder, w: Window, input: Value, dy: Value): Value {
-  const exchange = (v: Value): Value => g.transpose(v, [1, 0, ...w.kernel.map((_, i) => i + 2)]);
-  const full = g.node("Conv", [exchange(input), exchange(dy)], {
-    strides: ints(w.dilations),
-    dilations: ints(w.strides),
-    pads: ints([...w.begin, ...w.end]),
-  });
-  const axes = spatialAxes(full);
-  const cropped = g.slice(
-    full,
-    axes.map(() => 0),
-    w.kernel,
-    axes,
-  ); // rows only a remainder reached
-  return exchange(cropped);
+  const axes = spatialAxes(weights);
+  const back = axes.map(() => -1);
+  const turned =
+    volume(w.kernel) === 1
+      ? weights
+      : g.slice(
+          weights,
+          back,
+          axes.map((axis) => -extent(weights, axis) - 1),
+          axes,
+          back,
+        );
+  const exchanged = [0, 2, 1, ...axes.map((axis) => axis + 1)];
+  const grouped = g.transpose(g.reshape(turned, [w.group, m / w.group, c, ...w.kernel]), exchanged);
+  return g.reshape(grouped, [c * w.group, m / w.group, ...w.kernel]);
 }

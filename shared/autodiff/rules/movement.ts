@@ -170,6 +170,20 @@ const gatherElements = rule(({ g, node, x, dy }) => [
   null,
 ]);
 
+/** dupdates = dy where they went; what they replaced has no gradient. */
+const scatterElements = rule(({ g, node, x, dy }) => {
+  const reduction = getString(node, "reduction", "none");
+  if (reduction !== "add" && reduction !== "none") {
+    throw cannotDifferentiate(node, `the reduction ${reduction} is not known, only add and none`);
+  }
+  const axis = { axis: int(axisOf(getInt(node, "axis", 0), rankOf(x(0)))) };
+  return [
+    () => (reduction === "add" ? dy : g.node("ScatterElements", [dy, x(1), g.zerosLike(x(2))], axis)),
+    null,
+    () => g.node("GatherElements", [dy, x(1)], axis),
+  ];
+});
+
 const gatherNd = rule(({ g, node, x, dy }) => {
   if (getInt(node, "batch_dims", 0) !== 0) throw cannotDifferentiate(node, "only batch_dims = 0 is known");
   return [() => g.node("ScatterND", [g.zerosLike(x(0)), x(1), dy], { reduction: string("add") }), null];
@@ -244,6 +258,7 @@ export const movement = {
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherNd,
+  ScatterElements: scatterElements,
   TopK: topK,
   Expand: rule(({ dy }) => [() => dy, null]), // the sweep sums over what was expanded
   Tile: tile,

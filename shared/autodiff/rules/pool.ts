@@ -35,6 +35,16 @@ export const pool = {
     },
   ]),
 
+  // Each element went to the position its index counts, through batch and channels too.
+  MaxUnpool: rule(({ g, x, dy }) => [
+    () => {
+      const flat = (v: Value): Value => g.reshape(v, [-1]);
+      return g.reshapeLike(g.node("GatherElements", [flat(dy), flat(x(1))], { axis: int(0) }), x(0));
+    },
+    null,
+    null,
+  ]),
+
   AveragePool: rule(({ g, node, x, dy }) => [
     () => {
       const window = { ...poolWindow(node, x(0)), group: extent(x(0), 1) };

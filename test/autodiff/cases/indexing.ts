@@ -18,6 +18,16 @@ const indexed = (
   build: ({ g }, data) => g.node(name, [data, g.constant(int64s(dims, indices))], attributes),
 });
 
+/** Six updates, two a row, into a 3 x 4 table. */
+const scattered = (indices: readonly number[], attributes: AttributeInput): GradientCase => ({
+  inputs: [
+    [3, 4],
+    [3, 2],
+  ],
+  build: ({ g }, data, updates) =>
+    g.node("ScatterElements", [data, g.constant(int64s([3, 2], indices)), updates], attributes),
+});
+
 const gathers: Cases = {
   "Gather, repeated rows": indexed("Gather", [5, 3], [4], [1, 4, 1, 0], { axis: int(0) }),
   "Gather, a table of indices, some from the end": indexed("Gather", [2, 5, 3], [2, 2], [0, -1, 3, 0], {
@@ -36,6 +46,11 @@ const gathers: Cases = {
   },
   GatherElements: indexed("GatherElements", [3, 4], [3, 2], [0, 3, 1, 1, -1, 0], { axis: int(1) }),
   "GatherElements, first axis": indexed("GatherElements", [3, 2], [4, 2], [0, 2, 0, 1, 2, 2, 1, 0]),
+  ScatterElements: scattered([0, 3, 1, 2, 2, 0], { axis: int(1) }),
+  "ScatterElements, repeated positions add up": scattered([0, 3, 1, 1, -1, 3], {
+    axis: int(-1),
+    reduction: string("add"),
+  }),
   "GatherND, rows": indexed("GatherND", [3, 4, 2], [3, 1], [2, 0, 2]),
   "GatherND, elements": indexed("GatherND", [3, 4], [2, 2], [2, 1, -1, -1]),
 };

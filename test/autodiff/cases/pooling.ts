@@ -47,6 +47,15 @@ const maxima: Cases = {
     ...max(["N", 2, "H", "W"], [3, 3], { strides: by2 }),
     extents: { N: [2], H: [5, 6], W: [7] },
   },
+  MaxUnpool: {
+    inputs: [[1, 2, 4, 6]],
+    draw: distinct,
+    build: ({ g }, x) => {
+      const window = { kernel_shape: by2, strides: by2 };
+      const [y = x, indices = x] = g.multi("MaxPool", [x], window, 2);
+      return g.node("MaxUnpool", [g.mul(y, y), indices], window);
+    },
+  },
   GlobalMaxPool: { inputs: [[2, 3, 4, 3]], draw: distinct, build: op("GlobalMaxPool") },
   "GlobalMaxPool, 1-D": { inputs: [[2, 3, 5]], draw: distinct, build: op("GlobalMaxPool") },
   "GlobalMaxPool, symbolic batch": { inputs: [["N", 2, 3, 2]], draw: distinct, build: op("GlobalMaxPool") },
