@@ -38,10 +38,15 @@ interface EmscriptenOptions {
   readonly printErr: (line: string) => void;
 }
 
-function emscriptenOptions(module: WebAssembly.Module, lines: string[]): EmscriptenOptions {
+function emscriptenOptions(
+  module: WebAssembly.Module,
+  lines: string[],
+  onStart: (exports: WebAssembly.Exports) => void,
+): EmscriptenOptions {
   return {
     instantiateWasm(imports, done) {
       const instance = new WebAssembly.Instance(module, imports);
+      onStart(instance.exports);
       done(instance);
       return instance.exports;
     },
@@ -50,11 +55,18 @@ function emscriptenOptions(module: WebAssembly.Module, lines: string[]): Emscrip
   };
 }
 
+/** Takes the place of a codec that is let go of: jSquash holds on to the last one it was given. Never starts. */
+const noCodec: EmscriptenOptions = {
+  instantiateWasm: () => ({}),
+  print: () => undefined,
+  printErr: () => undefined,
+};
+
 /**
  * Runs calls one after another, instantiating the codec before the first and again after one that threw: a trapped
- * instance may have lost its stack or its heap.
+ * instance may have lost its stack or its heap. `end` runs after each call; true says that the instance is gone.
  */
-function supervised(start: () => Promise<unknown>): <T>(call: () => Promise<T>) => Promise<T> {
+function supervised(start: () => Promise<unknown>, end: () => boolean): <T>(call: () => Promise<T>) => Promise<T> {
   let ready: Promise<unknown> | null = null;
   let last: Promise<unknown> = Promise.resolve();
   return (call) => {
@@ -66,6 +78,8 @@ function supervised(start: () => Promise<unknown>): <T>(call: () => Promise<T>) 
       } catch (error) {
         ready = null;
         throw error;
+      } finally {
+        if (end()) ready = null;
       }
     });
     last = next.catch(() => undefined);
@@ -73,30 +87,63 @@ function supervised(start: () => Promise<unknown>): <T>(call: () => Promise<T>) 
   };
 }
 
-/** A copy in a buffer of its own: the codecs read the whole buffer behind a view. */
-const ownBuffer = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+/** The bytes as a whole buffer, copied only where they are a part of one: the codecs read all that is behind a view. */
+const ownBuffer = (bytes: Uint8Array | Uint8ClampedArray): ArrayBuffer =>
+  bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+    ? bytes.buffer
+    : new Uint8Array(bytes).buffer;
 
 const asImageData = ({ width, height, data }: RgbaPixels): ImageData => ({
   width,
   height,
-  data: new Uint8ClampedArray(data),
+  data: new Uint8ClampedArray(ownBuffer(data)),
   colorSpace: "srgb",
 });
 
 /** Method 2 of 0 to 6: within 2 % of the size of the slowest, at a quarter of its time. */
 const WEBP_METHOD = 2;
 
+export interface CodecsOptions {
+  /**
+   * Whether an instance serves many calls (default). Heaps never shrink: one that has decoded a large picture holds
+   * tens of megabytes, and five codecs hold five. Without it an instance, and its heap, lives for one call, which
+   * costs a millisecond. PNG's encoder is always kept: its package starts it once.
+   */
+  readonly keep?: boolean;
+  /** Told after each call, before an instance is let go of, how many bytes the heaps of all codecs take. */
+  readonly onHeap?: (bytes: number) => void;
+}
+
 /** Codecs over the modules a platform's loader gives. */
-export function createCodecs(load: CodecLoader): Codecs {
+export function createCodecs(load: CodecLoader, { keep = true, onHeap }: CodecsOptions = {}): Codecs {
   const lines: string[] = [];
-  const emscripten = async (name: CodecName, init: (options: EmscriptenOptions) => Promise<unknown>): Promise<void> => {
-    await init(emscriptenOptions(await load(name), lines));
+  const heaps = new Map<CodecName, WebAssembly.Memory>();
+  const watch = (name: CodecName, exports: WebAssembly.Exports): void => {
+    for (const value of Object.values(exports)) if (value instanceof WebAssembly.Memory) heaps.set(name, value);
   };
-  const jpegDecoder = supervised(() => emscripten("jpeg-decode", initJpegDecoder));
-  const jpegEncoder = supervised(() => emscripten("jpeg-encode", initJpegEncoder));
-  const webpDecoder = supervised(() => emscripten("webp-decode", initWebpDecoder));
-  const webpEncoder = supervised(() => emscripten("webp-encode", initWebpEncoder));
-  const pngEncoder = supervised(async () => initPngEncoder(await load("png")));
+  const report = (): void => onHeap?.([...heaps.values()].reduce((sum, { buffer }) => sum + buffer.byteLength, 0));
+  const emscripten = (name: CodecName, init: (options: EmscriptenOptions) => Promise<unknown>) =>
+    supervised(
+      async () => init(emscriptenOptions(await load(name), lines, (exports) => watch(name, exports))),
+      () => {
+        report();
+        if (keep) return false;
+        heaps.delete(name);
+        void init(noCodec);
+        return true;
+      },
+    );
+  const jpegDecoder = emscripten("jpeg-decode", initJpegDecoder);
+  const jpegEncoder = emscripten("jpeg-encode", initJpegEncoder);
+  const webpDecoder = emscripten("webp-decode", initWebpDecoder);
+  const webpEncoder = emscripten("webp-encode", initWebpEncoder);
+  const pngEncoder = supervised(
+    async () => watch("png", { ...(await initPngEncoder(await load("png"))) }),
+    () => {
+      report();
+      return false;
+    },
+  );
   return {
     decodeJpeg: (bytes) =>
       jpegDecoder(async () => {

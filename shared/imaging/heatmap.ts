@@ -7,6 +7,18 @@ import { AppError } from "../errors.ts";
  */
 const FLAT_RELATIVE = 1e-6;
 
+/** Whether no value differs from another by more than rounding. Values must be finite; of none, all are equal. */
+export function isFlat(values: ArrayLike<number>): boolean {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return !(max - min > FLAT_RELATIVE * Math.max(Math.abs(min), Math.abs(max)));
+}
+
 /** How raw values are shown. The raw map is never changed. */
 export interface MapScale {
   /** Smallest and largest raw value. */

@@ -191,6 +191,29 @@ function writeRow(form: PngForm, palette: Uint8Array, samples: Uint8Array, pass:
  * Throws `image-unreadable` for damaged or cut-off data.
  */
 export function decodePng(bytes: Uint8Array): Raster {
+  return decode(bytes, false);
+}
+
+/** A byte a pixel, rows from the top. */
+export interface NumberPicture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * The numbers of a picture that stores numbers rather than colours (class-index masks): palette indices, or grey
+ * samples as they stand, a byte a pixel; of other pictures the red channel. Throws `image-unreadable`.
+ */
+export function decodePngNumbers(bytes: Uint8Array): NumberPicture {
+  const { width, height, data } = decode(bytes, true);
+  return { width, height, data: data.filter((_, i) => i % 3 === 0) };
+}
+
+/** Its own number as every colour of a palette. */
+const numberPalette = Uint8Array.from({ length: 3 * 256 }, (_, i) => Math.floor(i / 3));
+
+function decode(bytes: Uint8Array, numbers: boolean): Raster {
   const form = readPngForm(bytes);
   const { palette, data } = readContents(bytes);
   if (data.length === 0) throw unreadable("the PNG holds no pixel data");
@@ -212,7 +235,8 @@ export function decodePng(bytes: Uint8Array): Raster {
       const row = raw.subarray(at + 1, at + 1 + length);
       unfilter(raw[at]!, row, above, stride);
       const samples = samples8(row, pass.columns * samplesOf(form.colourType), form.bitDepth);
-      writeRow(form, palette, samples, pass, y, out);
+      // As 8 bits deep, samples of fewer bits are not stretched to the range of colours.
+      writeRow(numbers ? { ...form, bitDepth: 8 } : form, numbers ? numberPalette : palette, samples, pass, y, out);
       above = row;
       at += length + 1;
     }
