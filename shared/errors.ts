@@ -19,6 +19,7 @@
  * - `fetch-failed`: an allowed URL whose server failed, was too slow or sent too much
  * - `storage-failed`: the object store refused or failed; it may succeed when tried again
  * - `stale`: the object changed between the moment it was named and the moment it was read
+ * - `config-invalid`: a setting of the operator's (environment variable) that is malformed or unsafe
  * - `dataset-invalid`: images and annotations of an evaluation that do not belong together or cannot be read
  */
 export type ErrorCode =
@@ -39,6 +40,7 @@ export type ErrorCode =
   | "fetch-failed"
   | "storage-failed"
   | "stale"
+  | "config-invalid"
   | "dataset-invalid";
 
 /**
