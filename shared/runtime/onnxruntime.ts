@@ -58,7 +58,7 @@ export async function wrapSession(
   engine: string,
   Tensor: TensorClass,
   create: () => Promise<ort.InferenceSession>,
-  options: CreateOptions | undefined,
+  options: Pick<CreateOptions, "label" | "signal"> | undefined,
   heapBytes?: () => number,
 ): Promise<Session> {
   const label = options?.label ?? "the model";

@@ -59,16 +59,20 @@ export class SessionPool {
    * Calls `use` with the session of `key`, alone in this pool. Who asks for a key that is being made waits for the same
    * session; a make that fails is forgotten, so the next caller tries anew. The signal ends this caller's wait, never
    * a make others wait for.
+   *
+   * @param expectedBytes what the session will cost about: idle ones are released before it is made until it fits.
+   * Without it they are released afterwards, and for that time both are held.
    */
   async use<T>(
     key: string,
     make: () => Promise<Sized>,
     use: (session: Session) => Promise<T>,
     signal?: AbortSignal,
+    expectedBytes = 0,
   ): Promise<T> {
     if (this.#closed) throw new TypeError("the pool is closed");
     checkCancelled(signal, "waiting for a session");
-    const entry = this.#entry(key, make);
+    const entry = this.#entry(key, make, expectedBytes);
     entry.users += 1;
     try {
       const { session } = await abortable(entry.made, signal);
@@ -86,7 +90,7 @@ export class SessionPool {
     this.#trim();
   }
 
-  #entry(key: string, make: () => Promise<Sized>): Entry {
+  #entry(key: string, make: () => Promise<Sized>, expectedBytes: number): Entry {
     const known = this.#entries.get(key);
     if (known !== undefined) {
       this.#emit({ kind: "reused", key });
@@ -95,7 +99,9 @@ export class SessionPool {
       return known;
     }
     this.#emit({ kind: "creating", key });
-    const made = make();
+    // Released now, and only then made: a heap that never shrinks must not hold both.
+    const room = this.#release(this.#options.bytesMax - expectedBytes, 0);
+    const made = room.length === 0 ? make() : Promise.all(room).then(make);
     const entry: Entry = { made, bytes: 0, users: 0 };
     this.#entries.set(key, entry);
     made.then(
@@ -130,18 +136,27 @@ export class SessionPool {
   }
 
   #trim(): void {
+    void this.#release(this.#closed ? -1 : this.#options.bytesMax, this.#closed ? 0 : 1);
+  }
+
+  /** Releases idle sessions until all others take `bytesMax`, or only `keep` are left. */
+  #release(bytesMax: number, keep: number): readonly Promise<void>[] {
+    const released: Promise<void>[] = [];
     for (const [key, entry] of this.#entries) {
-      if (!this.#closed && this.bytes <= this.#options.bytesMax) return;
-      if (entry.users > 0 || (!this.#closed && this.#entries.size === 1)) continue;
+      if (this.bytes <= bytesMax || this.#entries.size <= keep) break;
+      if (entry.users > 0) continue;
       this.#entries.delete(key);
-      entry.made.then(
-        async ({ session }) => {
-          await session.release();
-          this.#emit({ kind: "released", key });
-        },
-        () => {},
+      released.push(
+        entry.made.then(
+          async ({ session }) => {
+            await session.release();
+            this.#emit({ kind: "released", key });
+          },
+          () => {},
+        ),
       );
     }
+    return released;
   }
 
   #emit(event: PoolEvent): void {

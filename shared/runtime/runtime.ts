@@ -38,7 +38,7 @@ export interface CreateOptions {
   readonly external?: readonly ExternalData[];
   /** What the model is called in errors; `the model` by default. */
   readonly label?: string;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A loaded model. Runs of one session must not overlap: `SessionPool` serialises them. */

@@ -77,6 +77,23 @@ describe("the session pool", () => {
     expect(pool.keys).toEqual(["small"]);
   });
 
+  it("makes room before it makes a session whose cost is known", async () => {
+    const log: string[] = [];
+    const pool = new SessionPool({
+      bytesMax: 25,
+      onEvent: ({ kind, key }) => void (kind === "released" && log.push(`${key} released`)),
+    });
+    const maker = (key: string, bytes: number) => async (): Promise<Sized> => {
+      log.push(`${key} made`);
+      return make(bytes).sized;
+    };
+    await pool.use("a", maker("a", 10), nothing, undefined, 10);
+    await pool.use("b", maker("b", 10), nothing, undefined, 10);
+    await pool.use("c", maker("c", 20), nothing, undefined, 20);
+    expect(log).toEqual(["a made", "b made", "a released", "b released", "c made"]);
+    expect(pool.keys).toEqual(["c"]);
+  });
+
   it("never releases a session that is running", async () => {
     const pool = new SessionPool({ bytesMax: 5 });
     const [a, b] = [make(10), make(10)];
