@@ -4,7 +4,8 @@ import { type CardInfo, labelNotes, photosRefused, recipeFor } from "../../share
 import type { Circumstances } from "../../shared/explanation/document.ts";
 import { isOpenSize } from "../../shared/explanation/model-graph.ts";
 import type { Drawing } from "../../shared/explanation/picture.ts";
-import { readTargets, type Target } from "../../shared/explanation/targets.ts";
+import type { Region } from "../../shared/explanation/region.ts";
+import { readSums, type SumTarget, termsOf } from "../../shared/explanation/sums.ts";
 import type { Recipe } from "../../shared/models/recipe.ts";
 import { parseMethod } from "../../shared/saliency/method.ts";
 import type { ExplainSpec, Method } from "../../shared/saliency/spec.ts";
@@ -14,7 +15,7 @@ import { ExplainerPool } from "./explainer-pool.ts";
 import { type LoadedModel, loadModel } from "./model.ts";
 import { readCardInfo } from "./recipe.ts";
 import { readRuntime } from "./runtime-args.ts";
-import { readInputSize, readSpec, type Size } from "./spec-args.ts";
+import { readInputSize, readRegion, readSpec, type Size } from "./spec-args.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -30,7 +31,9 @@ export interface ExplainJob {
   readonly spec: ExplainSpec;
   /** One a method: a single one unless methods are compared. */
   readonly explainers: readonly Explainer[];
-  readonly targets: readonly Target[];
+  readonly targets: readonly SumTarget[];
+  /** Where the scores of a dense output are explained; everywhere where it is left out. */
+  readonly region: Region | undefined;
   readonly pool: ExplainerPool;
   readonly out: string;
   readonly write: ReadonlySet<WriteKind>;
@@ -57,14 +60,17 @@ export async function prepareJob(args: Args, chosen: Chosen): Promise<ExplainJob
   const { recipe, notes } = tryRecipe(declared, card, inputSize);
   const model = await atRecipeSize(declared, recipe, asked, options);
   const layerMaps = chosen.write.has("npy") || chosen.sheet === "grid";
-  const spec = withCard(readSpec(args, layerMaps), args, card);
+  const region = readRegion(args);
+  const terms = termsOf(args.list("target"), card.labels);
+  const base = { ...readSpec(args, layerMaps), ...(terms > 1 && { terms }) };
+  const spec = withCard(region ? { ...base, objective: "region" } : base, args, card);
   const methods = chosen.sheet === "compare" ? args.list("compare").map(parseMethod) : [spec.method];
   terminal.progress(`compiling ${model.name}`);
   const explainers = methods.map((method: Method) => makeExplainer(model, { ...spec, method }));
   const [first] = explainers;
   if (first === undefined) throw new AppError("spec-invalid", "--compare needs at least one method");
   const classes = typeof first.manifest.classes === "number" ? first.manifest.classes : null;
-  const targets = readTargets(args.list("target"), card.labels, classes);
+  const targets = readSums(args.list("target"), card.labels, classes);
   const allNotes = [...notes, ...labelNotes(card, classes)];
   for (const note of allNotes) terminal.note(`note: ${note}`);
   return {
@@ -84,12 +90,13 @@ export async function prepareJob(args: Args, chosen: Chosen): Promise<ExplainJob
     spec,
     explainers,
     targets,
+    region,
     pool: new ExplainerPool(runtime, model, terminal.progress),
   };
 }
 
 /** A model that takes no photos still takes arrays, so the refusal is kept for the first photo. */
-function tryRecipe(
+export function tryRecipe(
   model: LoadedModel,
   card: CardInfo,
   size: Size | undefined,
@@ -103,7 +110,7 @@ function tryRecipe(
 }
 
 /** A model that leaves its size open is explained at the recipe's: maps then have known extents. */
-async function atRecipeSize(
+export async function atRecipeSize(
   model: LoadedModel,
   recipe: Recipe | AppError,
   asked: string,
@@ -114,7 +121,7 @@ async function atRecipeSize(
 }
 
 /** The card's objective tensor and layers, where the command line says nothing else. */
-function withCard(spec: ExplainSpec, args: Args, { card }: CardInfo): ExplainSpec {
+export function withCard(spec: ExplainSpec, args: Args, { card }: CardInfo): ExplainSpec {
   const output = spec.output ?? card?.output;
   const useLayers = args.text("layers") === undefined && card?.layers !== undefined;
   return {

@@ -4,9 +4,11 @@ import { AppError } from "../../shared/errors.ts";
 import { type Explanation, explanationOf } from "../../shared/explanation/document.ts";
 import { type PreparedInput, prepareInput } from "../../shared/explanation/input.ts";
 import { layerMaps, mainMap, type RawMap, statistics } from "../../shared/explanation/maps.ts";
+import { metaReport } from "../../shared/explanation/meta.ts";
 import { drawExplanation, flatNote, views } from "../../shared/explanation/picture.ts";
 import { type Prediction, readPrediction } from "../../shared/explanation/prediction.ts";
-import { resolved, type Target } from "../../shared/explanation/targets.ts";
+import { regionTensor, sharesOf } from "../../shared/explanation/region.ts";
+import { resolvedSum, type SumTarget, sumFeeds } from "../../shared/explanation/sums.ts";
 import { encodeImage } from "../../shared/imaging/encode.ts";
 import type { Raster } from "../../shared/imaging/image.ts";
 import { writeNpy } from "../../shared/imaging/npy.ts";
@@ -47,12 +49,17 @@ export async function answer(
   job: ExplainJob,
   input: ReadyInput,
   explainer: Explainer,
-  target: Target,
+  target: SumTarget,
 ): Promise<Answer> {
   const { signal } = job.terminal;
-  const { outputs, milliseconds } = await job.pool.run(explainer, input.prepared.tensor, target.value, signal);
-  const prediction = readPrediction(outputs, explainer.manifest, job.labels);
-  const found = { asked: target.text, ...resolved(target, prediction, job.labels) };
+  const { tensor, geometry, photo } = input.prepared;
+  const { spec } = explainer.manifest;
+  const everything = { x: 0, y: 0, width: photo.width, height: photo.height };
+  const region = spec.objective === "region" ? sharesOf(job.region ?? everything, geometry) : undefined;
+  const feeds = { ...sumFeeds(target, spec.terms), ...(region && { region: regionTensor(region) }) };
+  const { outputs, milliseconds } = await job.pool.run(explainer, tensor, feeds, signal);
+  const prediction = readPrediction(outputs, explainer.manifest, job.labels, region);
+  const found = resolvedSum(target, prediction, job.labels);
   return { explainer, prediction, target: found, outputs, milliseconds };
 }
 
@@ -61,7 +68,7 @@ export async function explainOne(
   job: ExplainJob,
   input: ReadyInput,
   explainer: Explainer,
-  target: Target,
+  target: SumTarget,
 ): Promise<Explanation> {
   const given = await answer(job, input, explainer, target);
   const { manifest } = explainer;
@@ -69,6 +76,7 @@ export async function explainOne(
   const map = mainMap(given.outputs, manifest);
   const { signed } = manifest.saliency;
   const measured = statistics(map, signed);
+  const meta = metaReport(given.outputs, manifest);
   const layers = manifest.layers.length > 1 ? layerMaps(given.outputs, manifest) : [];
   const base = [input.source.stem, target.slug, slug(method)].join(".");
   const files = new Map<string, string>();
@@ -103,6 +111,7 @@ export async function explainOne(
       prediction: given.prediction,
       target: given.target,
       map: { kind: manifest.saliency.kind, ...measured },
+      ...(meta && { meta }),
       layerMaps: layers.map((l) => ({ layer: l.layer ?? "", ...statistics(l, signed) })),
       geometry: input.prepared.geometry,
       picture: drawn === undefined ? null : { colours: drawn.colours, low: drawn.scale.low, high: drawn.scale.high },

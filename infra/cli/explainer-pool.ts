@@ -35,11 +35,14 @@ export class ExplainerPool {
     });
   }
 
-  /** `target` is a class or a negative rank. The outputs hold the objective's tensor too. */
-  run(explainer: Explainer, image: RunTensor, target: number, signal: AbortSignal): Promise<ExplainerRun> {
+  /**
+   * `asked` is a class or a negative rank, or all inputs beside the image. The outputs hold the objective's tensor too.
+   */
+  run(explainer: Explainer, image: RunTensor, asked: number | Feeds, signal: AbortSignal): Promise<ExplainerRun> {
+    const target = (of: number): RunTensor => ({ dtype: "int64", dims: [1], data: BigInt64Array.of(BigInt(of)) });
     const feeds: Feeds = {
       [explainer.manifest.input.name]: image,
-      target: { dtype: "int64", dims: [1], data: BigInt64Array.of(BigInt(target)) },
+      ...(typeof asked === "number" ? { target: target(asked) } : asked),
     };
     const open = async () => {
       const graph = withScores(explainer.graph, explainer.manifest);

@@ -10,13 +10,18 @@ import type { RunTensor } from "../../shared/runtime/runtime.ts";
 import type { LoadedModel } from "./model.ts";
 import { readCardInfo } from "./recipe.ts";
 import { listSources } from "./sources.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** What this process decodes. */
 export const decoding = () => ({ codecs: nodeCodecs(), limits: NODE_LIMITS });
 
 /** The tensor of one input file, by the model's card. */
-export async function readInput(model: LoadedModel, file: string, signal: AbortSignal): Promise<RunTensor> {
-  const { sources } = await listSources([file], { recursive: false, exclude: "" });
+export async function readInput(
+  model: LoadedModel,
+  file: string,
+  { signal, environment }: Terminal,
+): Promise<RunTensor> {
+  const { sources } = await listSources([file], { recursive: false, exclude: "", environment });
   const [source] = sources;
   if (source === undefined) throw new AppError("not-found", `cannot read "${file}"`);
   const { recipe } = recipeFor(model.input, await readCardInfo(model), undefined);

@@ -6,12 +6,13 @@ import path from "node:path";
 import { AppError } from "../../shared/errors.ts";
 import { asPlane, layerMaps, mainMap, type RawMap } from "../../shared/explanation/maps.ts";
 import { drawingOptions, targetText } from "../../shared/explanation/picture.ts";
-import type { Target } from "../../shared/explanation/targets.ts";
+import type { SumTarget } from "../../shared/explanation/sums.ts";
 import type { Raster } from "../../shared/imaging/image.ts";
 import { renderOverlay } from "../../shared/imaging/overlay.ts";
 import { composeSheet } from "../../shared/imaging/sheet.ts";
+import { aggregates } from "../../shared/saliency/aggregate.ts";
 import { isSigned, methodName } from "../../shared/saliency/method.ts";
-import { aggregates, type Extract, extracts, type Method } from "../../shared/saliency/spec.ts";
+import { type Extract, extracts, type Method } from "../../shared/saliency/spec.ts";
 import type { ExplainJob } from "./explain-job.ts";
 import { answer, png, type ReadyInput } from "./explain-one.ts";
 import { type Explainer, makeExplainer } from "./explainer.ts";
@@ -53,7 +54,7 @@ export async function writeGrid(
   job: ExplainJob,
   rows: readonly GridRow[],
   input: ReadyInput,
-  target: Target,
+  target: SumTarget,
 ): Promise<string> {
   // conv-real reads the convolution before a layer; its maps belong to the layer all the same.
   const layers = rows[0]?.explainers[0]?.manifest.layers ?? [];
@@ -112,9 +113,10 @@ export async function writeComparison(job: ExplainJob, input: ReadyInput): Promi
   return name;
 }
 
-function tile(job: ExplainJob, input: ReadyInput, explainer: Explainer, map: RawMap, layer: number): Raster {
+/** The map of a layer, or of all (`map.layer` null), over the input, without words. */
+export function tile(job: ExplainJob, input: ReadyInput, explainer: Explainer, map: RawMap, layer: number): Raster {
   const { manifest } = explainer;
-  const signed = map.layer === null ? manifest.saliency.signed : isSigned(manifest.spec.method.head);
+  const signed = map.layer === null ? manifest.saliency.signed : isSigned(manifest.spec.method);
   const plane = asPlane(map, manifest.layers[layer]);
   const { photo, geometry } = input.prepared;
   return renderOverlay(photo, plane, geometry, { ...drawingOptions(job.drawing), signed }).picture;

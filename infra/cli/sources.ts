@@ -1,11 +1,16 @@
 /**
- * @file Where inputs come from: files, directories and URLs become a list of sources with a label and a stem for output
+ * @file Where inputs come from: files, directories, URLs and buckets become a list of sources with a label and a stem
+ * for output
  * names. Knows nothing of images beyond their file names.
  */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
+import { openStore } from "../../functions/node/platform.ts";
+import { readSettings } from "../../functions/settings.ts";
 import { AppError } from "../../shared/errors.ts";
 import { slug } from "../../shared/slug.ts";
+import { readObject } from "../../shared/storage/body.ts";
+import { listAll } from "../../shared/storage/list-all.ts";
 import { readBytes, reason } from "./files.ts";
 
 export interface Source {
@@ -35,6 +40,15 @@ export interface Listing {
   readonly skipped: number;
 }
 
+export interface ListOptions {
+  /** Whether subdirectories are looked into. */
+  readonly recursive: boolean;
+  /** A folder whose files are no inputs. */
+  readonly exclude: string;
+  /** Says where buckets are and who asks. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
 /**
  * All sources that the inputs name, in their order; a directory's in the order of names, without its subdirectories
  * unless `recursive`. An input that does not exist is a source whose `read` fails, so that the others are done. Throws
@@ -42,13 +56,19 @@ export interface Listing {
  */
 export async function listSources(
   inputs: readonly string[],
-  options: { readonly recursive: boolean; readonly exclude: string },
+  { recursive, exclude, environment }: ListOptions,
 ): Promise<Listing> {
   const found: Unnamed[] = [];
   let skipped = 0;
   for (const input of inputs) {
     if (/^https?:\/\//i.test(input)) {
       found.push(fromUrl(input));
+      continue;
+    }
+    if (input.startsWith("s3://")) {
+      const objects = await inBucket(input, recursive, environment);
+      skipped += objects.skipped;
+      found.push(...objects.sources);
       continue;
     }
     if (/^[a-z][a-z0-9+.-]+:\/\//i.test(input)) throw unsupported(input);
@@ -60,10 +80,10 @@ export async function listSources(
       found.push(fromFile(input));
       continue;
     }
-    const files = await picturesIn(input, options.recursive, path.resolve(options.exclude));
+    const files = await picturesIn(input, recursive, path.resolve(exclude));
     skipped += files.skipped;
     if (files.pictures.length === 0) {
-      const hint = options.recursive ? "" : "; --recursive looks into its subdirectories";
+      const hint = recursive ? "" : "; --recursive looks into its subdirectories";
       throw new AppError("not-found", `found no pictures in directory "${input}"${hint}`);
     }
     found.push(...files.pictures.map(fromFile));
@@ -71,12 +91,8 @@ export async function listSources(
   return { sources: withStems(found), skipped };
 }
 
-function unsupported(input: string): AppError {
-  const what = input.startsWith("s3://")
-    ? "object storage comes with the pipeline, which this version does not have yet"
-    : "inputs are files, directories, and http or https URLs";
-  return new AppError("spec-invalid", `cannot read "${input}": ${what}`);
-}
+const unsupported = (input: string): AppError =>
+  new AppError("spec-invalid", `cannot read "${input}": inputs are files, directories, http, https and s3 URLs`);
 
 const nameParts = (name: string): { readonly base: string; readonly extension: string } => {
   const extension = path.extname(name).toLowerCase();
@@ -91,6 +107,45 @@ function fromFile(file: string): Unnamed {
 function fromUrl(url: string): Unnamed {
   const parts = nameParts(URL.canParse(url) ? path.posix.basename(decodeURI(new URL(url).pathname)) : "");
   return { label: url, ...parts, array: parts.extension === ".npy", read: (signal) => download(url, signal) };
+}
+
+/**
+ * `s3://bucket/key` is one object; with a slash at the end, the pictures below it. Where the bucket is and who asks are
+ * the environment's: BACKLIGHT_S3_ENDPOINT and its like, or AWS's own.
+ */
+async function inBucket(
+  input: string,
+  recursive: boolean,
+  environment: ListOptions["environment"],
+): Promise<{ readonly sources: readonly Unnamed[]; readonly skipped: number }> {
+  const [, bucket = "", key = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(input) ?? [];
+  const store = await openStore(`s3://${bucket}`, await readSettings(environment));
+  const from = (name: string): Unnamed => {
+    const parts = nameParts(path.posix.basename(name));
+    return {
+      label: `s3://${bucket}/${name}`,
+      ...parts,
+      array: parts.extension === ".npy",
+      read: async (signal) => {
+        const object = await store.get(name, { signal });
+        if (object?.outcome === "found") {
+          return readObject(object, { bytesMax: downloadBytesMax, what: `"s3://${bucket}/${name}"` });
+        }
+        throw new AppError("not-found", `cannot read "s3://${bucket}/${name}": there is no such object`, { key: name });
+      },
+    };
+  };
+  if (key !== "" && !key.endsWith("/")) return { sources: [from(key)], skipped: 0 };
+  const names: string[] = [];
+  for await (const object of listAll(store, { prefix: key })) {
+    if (recursive || !object.key.slice(key.length).includes("/")) names.push(object.key);
+  }
+  const pictures = names.filter((name) => extensions.has(path.posix.extname(name).toLowerCase()));
+  if (pictures.length === 0) {
+    const hint = recursive ? "" : "; --recursive looks below it";
+    throw new AppError("not-found", `found no pictures at "${input}"${hint}`);
+  }
+  return { sources: pictures.map(from), skipped: names.length - pictures.length };
 }
 
 async function picturesIn(

@@ -2,16 +2,32 @@
  * @file Options that say what is explained and how: read into an ExplainSpec. The same for every command that has one.
  */
 import { AppError } from "../../shared/errors.ts";
-import { methodNames, parseMethod } from "../../shared/saliency/method.ts";
-import { combinations, defaultSpec, type ExplainSpec, type Layers, objectives } from "../../shared/saliency/spec.ts";
-import { type Args, choiceOf, type Options } from "./args.ts";
+import type { Region } from "../../shared/explanation/region.ts";
+import { readRegionWords, readSpecWords, type SpecWords } from "../../shared/explanation/spec-words.ts";
+import { methodNames } from "../../shared/saliency/method.ts";
+import {
+  averages,
+  backwardRules,
+  combinations,
+  defaultCounts,
+  defaultNoise,
+  type ExplainSpec,
+  metaSigns,
+  metaVariants,
+  objectives,
+} from "../../shared/saliency/spec.ts";
+import type { Args, Options } from "./args.ts";
 
 export const specOptions: Options = {
   method: {
     value: "NAME",
     help:
       `${methodNames.join(", ")}, or any point extract:aggregate of the grid such as conv1x1:filter-norm; ` +
-      "a prefix guided: or deconvnet: changes ReLU's backward rule (default norm-grad-selective)",
+      `prefixes ${backwardRules
+        .slice(1)
+        .map((r) => `${r}:`)
+        .join(", ")} change the backward rules, ` +
+      `${averages.map((a) => `${a}:`).join(", ")} average over samples (default norm-grad-selective)`,
   },
   layers: {
     value: "NAMES",
@@ -30,41 +46,49 @@ export const specOptions: Options = {
     value: "TENSOR",
     help: "the tensor the objective is taken at (default: the first output, before its final Softmax or Sigmoid)",
   },
+  samples: {
+    value: "N",
+    help:
+      `of a method that averages: noisy images (default ${defaultCounts.smooth}), ` +
+      `steps of a path (default ${defaultCounts.integrated})`,
+  },
+  noise: {
+    value: "LEVEL",
+    help: `of smooth: standard deviation as a share of the image's range (default ${defaultNoise.level})`,
+  },
+  "noise-seed": { value: "N", help: `which noise is drawn (default ${defaultNoise.seed})` },
+  meta: {
+    value: "EPS",
+    help:
+      "explain the model after one step of training on the image and class, of this size; auto: the step that " +
+      "changes the loss by a tenth",
+  },
+  "meta-sign": {
+    value: "SIGN",
+    help: `whether the step learns or unlearns: ${metaSigns.join(" or ")} (default descent)`,
+  },
+  "meta-variant": {
+    value: "NAME",
+    help: `${metaVariants.join(" or ")}: whether the map is differentiated through the step (default stop-gradient)`,
+  },
+  "meta-weights": { value: "WHICH", help: "the weights that move: all, or last:K layers with weights (default all)" },
   "input-size": { value: "HxW", help: "the spatial size of a fully convolutional model that declares another" },
 };
 
 /** The spec the options describe. Throws `spec-invalid`; what only the model can tell is found when compiling. */
-export function readSpec(args: Args, layerMaps = false): ExplainSpec {
-  const method = args.text("method");
-  const output = args.text("output");
-  return {
-    ...defaultSpec,
-    ...(method !== undefined && { method: parseMethod(method) }),
-    layers: readLayers(args.list("layers")),
-    combine: choiceOf(args, "combine", combinations) ?? defaultSpec.combine,
-    weights: readWeights(args.list("weights"), args.text("weights")),
-    objective: choiceOf(args, "objective", objectives) ?? defaultSpec.objective,
-    ...(output !== undefined && { output }),
-    layerMaps,
-  };
-}
+export const readSpec = (args: Args, layerMaps = false): ExplainSpec => ({
+  ...readSpecWords(wordsOf(args)),
+  layerMaps,
+});
 
-function readLayers(names: readonly string[]): Layers {
-  const [first] = names;
-  if (first === undefined) return defaultSpec.layers;
-  if (names.length === 1 && (first === "auto" || first === "last" || first === "input")) return first;
-  return names;
-}
+/** `--region 40,60,100,80`: x, y, width and height in pixels of the photo. */
+export const readRegion = (args: Args): Region | undefined => readRegionWords(wordsOf(args));
 
-function readWeights(list: readonly string[], text: string | undefined): ExplainSpec["weights"] {
-  if (text === undefined) return defaultSpec.weights;
-  if (text === "uniform" || text === "linear") return text;
-  const numbers = list.map(Number);
-  if (numbers.length === 0 || numbers.some((n) => !Number.isFinite(n) || n < 0)) {
-    throw new AppError("spec-invalid", `--weights takes uniform, linear or numbers from 0 up, not "${text}"`);
-  }
-  return numbers;
-}
+const wordsOf = (args: Args): SpecWords => ({
+  text: (field) => args.text(field),
+  list: (field) => args.list(field),
+  spell: (field) => `--${field}`,
+});
 
 export interface Size {
   readonly height: number;

@@ -54,6 +54,12 @@ export function statistics({ dims, data }: RawMap, signed: boolean): MapStatisti
   return { shape: dims, min, max, flat, signed, argmax: argmax.toReversed() };
 }
 
+/** Whether the map's values have places on the model's input. */
+export const hasPlace = ({ dims, data }: RawMap, record: LayerRecord | undefined): boolean => {
+  const grid = record?.grid;
+  return dims.length === 2 || (grid != null && data.length === grid.prefix + grid.rows * grid.columns);
+};
+
 /** The map as rows and columns over the model's input: tokens go back to their patches, those in front dropped. */
 export function asPlane({ dims, data, layer }: RawMap, record: LayerRecord | undefined): FloatMap {
   const [height = 1, width = 1] = dims;

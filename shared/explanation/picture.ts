@@ -53,7 +53,8 @@ export const targetText = ({ name, probability }: Explanation["target"]): string
 
 function subtitle(model: string, { layers, spec }: Manifest): string {
   const where = layers.length === 1 ? `at ${layers[0]?.name}` : `${spec.combine} of ${layers.length} layers`;
-  return `${methodName(spec.method)}, ${where}, ${model}`;
+  const step = spec.meta ? " after a training step" : "";
+  return `${methodName(spec.method)}${step}, ${where}, ${model}`;
 }
 
 /** The remark on a map that says nothing. */

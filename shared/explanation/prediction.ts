@@ -7,6 +7,7 @@ import { type Labels, labelOf } from "../models/labels.ts";
 import type { Feeds, RunTensor } from "../runtime/runtime.ts";
 import type { ProbabilityKind } from "../saliency/probability.ts";
 import type { Manifest } from "../saliency/spec.ts";
+import { cellShares, type Shares } from "./region.ts";
 
 /** One class of a ranking. */
 export interface ClassScore {
@@ -31,15 +32,15 @@ export function withScores(graph: Graph, { objectiveTensor }: Manifest): Graph {
 }
 
 /**
- * The ranking at the objective's tensor, read from the outputs of a run.
+ * The ranking at the objective's tensor, read from the outputs of a run; `region` is what the run was fed, if it was.
  * @throws AppError `runtime-failed` where scores are not finite: the model's weights or the input are broken
  */
-export function readPrediction(outputs: Feeds, manifest: Manifest, labels: Labels | null): Prediction {
+export function readPrediction(outputs: Feeds, manifest: Manifest, labels: Labels | null, region?: Shares): Prediction {
   const { objectiveTensor, probabilities: kind } = manifest;
   const tensor = outputs[objectiveTensor];
   if (tensor === undefined) throw new AppError("runtime-failed", `the explainer returned no "${objectiveTensor}"`);
   const classes = typeof manifest.classes === "number" ? manifest.classes : (tensor.dims[1] ?? 1);
-  const scores = classScores(numbersOf(tensor, objectiveTensor), tensor.dims, classes);
+  const scores = classScores(numbersOf(tensor, objectiveTensor), tensor.dims, classes, region);
   const broken = scores.findIndex((s) => !Number.isFinite(s));
   if (broken >= 0) {
     throw new AppError(
@@ -60,16 +61,29 @@ function probabilitiesOf(scores: readonly number[], kind: ProbabilityKind): read
   return kind === "sigmoid" ? scores.map((x) => 1 / (1 + Math.exp(-x))) : softmax(scores);
 }
 
-/** One score a class: the values themselves, or of a dense output log sum_v exp(y_c(v)), which `pointing` explains. */
-function classScores(values: readonly number[], dims: readonly number[], classes: number): readonly number[] {
+/**
+ * One score a class: the values themselves, or of a dense output the mean over the region, which `region` explains, or
+ * log sum_v exp(y_c(v)), which `pointing` does.
+ */
+function classScores(
+  values: readonly number[],
+  dims: readonly number[],
+  classes: number,
+  region: Shares | undefined,
+): readonly number[] {
   if (values.length === classes) return values;
   const last = dims.at(-1) === classes && dims[1] !== classes; // channels last
   return Array.from({ length: classes }, (_, c) => {
     const inner = values.length / classes;
     const own = Array.from({ length: inner }, (_, v) => values[last ? v * classes + c : c * inner + v] ?? 0);
+    if (region) return weightedMean(own, region, last ? dims.slice(1) : dims.slice(2));
     const top = Math.max(...own);
     return top + Math.log(own.reduce((sum, x) => sum + Math.exp(x - top), 0));
   });
+}
+
+function weightedMean(values: readonly number[], region: Shares, [height = 1, width = 1]: readonly number[]): number {
+  return cellShares(region, height, width).reduce((sum, share, v) => sum + share * (values[v] ?? 0), 0);
 }
 
 function numbersOf(tensor: RunTensor, name: string): readonly number[] {

@@ -41,7 +41,7 @@ The outputs of explainer and model must be equal to the bit.`,
     const uniform = uniformNumbers(integerOf(args, "seed", 0, 2 ** 31 - 1) ?? 1);
     const runtime = await readRuntime(args);
     const file = args.text("input");
-    const image = file === undefined ? randomInput(model.input, uniform) : await readInput(model, file, signal);
+    const image = file === undefined ? randomInput(model.input, uniform) : await readInput(model, file, terminal);
     const feeds: Feeds = { [model.input.name]: image };
 
     progress(`compiling ${model.name}`);

@@ -5,6 +5,7 @@ import { exportModel } from "../../../shared/onnx/export.ts";
 import { compileExplainer } from "../../../shared/saliency/compile.ts";
 import { methodName } from "../../../shared/saliency/method.ts";
 import type { Manifest } from "../../../shared/saliency/spec.ts";
+import { integerOf } from "../args.ts";
 import type { Command } from "../command.ts";
 import { weightFiles } from "../explainer.ts";
 import { writeAtomic } from "../files.ts";
@@ -19,6 +20,13 @@ export const compile: Command = {
   options: {
     out: { short: "o", value: "FILE", help: "where to write it (required)" },
     ...specOptions,
+    terms: {
+      value: "N",
+      help: "the objective is a sum of N classes: inputs target [N,terms] and coefficient [N,terms]",
+    },
+    "noise-input": {
+      help: "the noise of smooth: methods is an input, noise [samples, ...image], in the image's units",
+    },
     "layer-maps": { help: "also return each layer's raw map, as map/<layer>" },
     "external-weights": { help: "refer to the weights in the model's own file, which stays beside the explainer" },
   },
@@ -27,10 +35,16 @@ the model's top class, -2 for the second, and so on); its outputs are the model'
 or [N,T] of a token layer). Its metadata_props say under \`backlight\` what it was made from.
 
   backlight compile model.onnx -o explainer.onnx
-  backlight compile model.onnx -o explainer.onnx --method norm-grad --layers last`,
+  backlight compile model.onnx -o explainer.onnx --method norm-grad --layers last
+
+--terms N makes \`target\` [N,terms], with float32 \`coefficient\` [N,terms] beside it. --objective region adds
+\`region\` (float32 [N,4]: x, y, width and height of a box as shares of the image's sides).`,
   async run(args, terminal) {
     const file = outputFile(args.text("out"));
-    const wanted = readSpec(args, args.flag("layer-maps"));
+    const terms = integerOf(args, "terms", 1, 1000);
+    const read = readSpec(args, args.flag("layer-maps"));
+    const samples = args.flag("noise-input") ? { ...read.samples, noise: "given" as const } : read.samples;
+    const wanted = { ...read, ...(samples && { samples }), ...(terms !== undefined && { terms }) };
     const inputSize = readInputSize(args);
     const model = await loadModel(args.positionals[0] ?? "", { inputSize, environment: terminal.environment });
     if (path.resolve(file) === path.resolve(model.file)) {

@@ -23,7 +23,14 @@ export const explain: Command = {
       short: "t",
       value: "CLASSES",
       list: true,
-      help: "classes: index, name, top1, top2, …, or a negative rank such as -1 (default top1)",
+      help:
+        "classes: index, name, top1, top2, …, or a negative rank such as -1 (default top1); sums and differences " +
+        'such as "cat - dog" or "top1 - top2", signs between blanks',
+    },
+    region: {
+      value: "X,Y,W,H",
+      list: true,
+      help: "of a dense output: explains its scores in this box of the photo, in pixels (objective region)",
     },
     ...specOptions,
     out: { short: "o", value: "DIR", help: "where files are written (default ./out)" },
@@ -53,7 +60,11 @@ Two inputs of one stem keep their extensions (cat-jpg, cat-png). Existing files 
     if (args.text("write") === undefined && sheet === "none") write.add("overlay").add("json");
     const drawing = { colours: choiceOf(args, "colormap", colourMapNames), alpha: numberOf(args, "alpha", 0, 1) };
     const recursive = args.flag("recursive");
-    const { sources, skipped } = await listSources(args.positionals, { recursive, exclude: out });
+    const { sources, skipped } = await listSources(args.positionals, {
+      recursive,
+      exclude: out,
+      environment: terminal.environment,
+    });
     if (skipped > 0) terminal.note(`note: ${skipped} files are no pictures by their names and were skipped`);
     const job = await prepareJob(args, { out, write, sheet, drawing, terminal });
     try {
