@@ -1,7 +1,19 @@
 /** @file What a worker measures and sends back, and the arithmetic on it. Measures nothing itself. */
 
-/** What the explainer's backward pass goes down to; `stages` is the automatic choice of layers. */
-export const configurations = ["forward", "last", "middle", "early", "stages", "input"] as const;
+/**
+ * What the explainer's backward pass goes down to; `stages` is the automatic choice of layers, `meta` a map after one
+ * step of training on all weights.
+ */
+export const configurations = [
+  "forward",
+  "last",
+  "middle",
+  "early",
+  "stages",
+  "input",
+  "meta last",
+  "meta early",
+] as const;
 export type Configuration = (typeof configurations)[number];
 
 /** Tensors of a network by depth. */

@@ -24,6 +24,8 @@ import {
 
 /** Runs before the first that counts: the engine's code is compiled on first use. */
 const warmUps = 2;
+/** A step of a size that is used; its size costs nothing. */
+const metaStep = { step: 1e-4, sign: "descent", variant: "stop-gradient", weights: "all" } as const;
 /** Compiles are short, so a few give a steady median. */
 const compiles = 5;
 
@@ -41,8 +43,11 @@ function specOf(configuration: Exclude<Configuration, "forward">): ExplainSpec {
     early: [marks.early],
     stages: "auto",
     input: "input",
+    "meta last": [marks.last],
+    "meta early": [marks.early],
   } as const;
-  return { ...defaultSpec, layers: layers[configuration] };
+  const spec = { ...defaultSpec, layers: layers[configuration] };
+  return configuration.startsWith("meta") ? { ...spec, meta: metaStep } : spec;
 }
 
 /** The model, or its explainer with the weights left in the model's bytes. */
@@ -77,6 +82,8 @@ async function time(): Promise<TimeResult> {
     early: [],
     stages: [],
     input: [],
+    "meta last": [],
+    "meta early": [],
   };
   const sessions: (readonly [Configuration, Session, Feeds])[] = [];
   let stages: readonly string[] = [];

@@ -1,7 +1,7 @@
 /** @file The benchmark's networks have the published sizes, their marks exist, and their arithmetic is right. */
 import { describe, expect, it } from "vitest";
 import { nets } from "../../infra/bench/nets.ts";
-import { median, ratio } from "../../infra/bench/results.ts";
+import { type Configuration, configurations, median, ratio } from "../../infra/bench/results.ts";
 import { volume } from "../../shared/graph/constant.ts";
 import { namedValues } from "../../shared/graph/walk.ts";
 import { compileExplainer } from "../../shared/saliency/compile.ts";
@@ -44,7 +44,8 @@ describe("the benchmark's arithmetic", () => {
   });
 
   it("takes ratios round by round, so that a slow round does not count twice", () => {
-    const times = { forward: [10, 100, 10], last: [11, 110, 11], middle: [], early: [], stages: [], input: [] };
+    const empty = Object.fromEntries(configurations.map((c) => [c, []])) as Record<Configuration, never[]>; // all names
+    const times = { ...empty, forward: [10, 100, 10], last: [11, 110, 11] };
     expect(ratio({ times, stages: [] }, "last")).toBeCloseTo(1.1, 12);
   });
 });

@@ -1,13 +1,19 @@
 /** @file `backlight models`: the catalogue of models on this machine. */
 import path from "node:path";
+import { openStore } from "../../../functions/node/platform.ts";
+import { readSettings } from "../../../functions/settings.ts";
 import { AppError } from "../../../shared/errors.ts";
 import { parseCardText } from "../../../shared/models/card.ts";
 import { nearest } from "../../../shared/nearest.ts";
+import { publishModel } from "../../../shared/pipeline/publish.ts";
+import { parseMethod } from "../../../shared/saliency/method.ts";
+import { defaultSpec } from "../../../shared/saliency/spec.ts";
 import type { Args } from "../args.ts";
 import { addModel, catalogueEntry, catalogueFolder, catalogueNames, removeModel } from "../catalogue.ts";
 import type { Command, Outcome } from "../command.ts";
 import { loadGraph, readModelFile } from "../model.ts";
 import { shapeText } from "../output.ts";
+import { readCardInfo } from "../recipe.ts";
 import { bytesText, type Terminal, table } from "../terminal.ts";
 
 type Action = (name: string, args: Args, terminal: Terminal) => Promise<Outcome>;
@@ -18,11 +24,23 @@ export const models: Command = {
   options: {
     name: { value: "NAME", help: "add: what the model is called (default: the file's name)" },
     card: { value: "FILE", help: "add: its card (default: the card beside the file)" },
+    to: {
+      value: "STORE",
+      help: "add: a directory or s3://bucket that functions serve from, instead of this catalogue",
+    },
+    methods: {
+      value: "NAMES",
+      list: true,
+      help: "add --to: compile explainers of these methods ahead (default norm-grad-selective)",
+    },
   },
   details: `The catalogue is a folder with a folder a model: $BACKLIGHT_MODELS, or ~/.local/share/backlight/models.
 Adding copies the model, its card and its weights files and records the model's SHA-256, which every use checks.
 
+With --to it is put where functions serve from, its default explainer compiled ahead.
+
   backlight models add squeezenet.onnx --name squeezenet
+  backlight models add squeezenet.onnx --name squeezenet --to s3://my-bucket
   backlight explain photo.jpg --model squeezenet`,
   async run(args, terminal) {
     const [action = "", name = ""] = args.positionals;
@@ -60,11 +78,14 @@ const list: Action = async (_, args, { print, note, environment }) => {
   return 0;
 };
 
-const add: Action = async (file, args, { print, environment }) => {
+const add: Action = async (file, args, terminal) => {
+  const { print, environment } = terminal;
+  const name = args.text("name") ?? path.basename(file).replace(/\.onnx$/i, "");
+  const to = args.text("to");
+  if (to !== undefined) return publish(name, file, to, args, terminal);
   // Importing finds out whether it is a model at all; the catalogue holds nothing that cannot be used.
   const model = await loadGraph(file, { card: args.text("card"), environment });
   if (model.card !== undefined) parseCardText(model.card.text, model.card.file);
-  const name = args.text("name") ?? path.basename(file).replace(/\.onnx$/i, "");
   const entry = await addModel(
     { name, file, sha256: model.sha256, cardText: model.card?.text, external: model.external.map((e) => e.path) },
     environment,
@@ -75,6 +96,35 @@ const add: Action = async (file, args, { print, environment }) => {
   );
   return 0;
 };
+
+/** Puts the model into a store that functions serve from. */
+async function publish(
+  name: string,
+  file: string,
+  to: string,
+  args: Args,
+  { print, environment }: Terminal,
+): Promise<Outcome> {
+  const model = await readModelFile(file, { card: args.text("card"), environment });
+  if (model.card === undefined) {
+    throw new AppError(
+      "card-invalid",
+      `cannot publish "${file}": it has no card, and a wrong guess of its preprocessing would be served to ` +
+        "everybody; write one beside it or give --card",
+    );
+  }
+  const { labels } = await readCardInfo(model);
+  const store = await openStore(to, await readSettings(environment));
+  const methods = args.list("methods");
+  const specs = (methods.length === 0 ? [defaultSpec.method] : methods.map(parseMethod)).map((method) => ({
+    ...defaultSpec,
+    method,
+  }));
+  const published = await publishModel(store, { ...model, name, card: { text: model.card.text, labels } }, specs);
+  const result = { name, store: store.name, ...published };
+  print(args.flag("json") ? JSON.stringify(result, null, 2) : `${name}  ${store.name}: ${published.keys.join(", ")}`);
+  return 0;
+}
 
 const show: Action = async (name, args, { print, environment }) => {
   const entry = await catalogueEntry(name, environment);
