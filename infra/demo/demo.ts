@@ -3,6 +3,7 @@
  * page, and then sends the same scenes through the pipeline. Works offline and needs nothing but `npm ci`.
  */
 import path from "node:path";
+import type { Raster } from "../../shared/imaging/image.ts";
 import { composeSheet } from "../../shared/imaging/sheet.ts";
 import type { Args, Options } from "../cli/args.ts";
 import { png } from "../cli/explain-one.ts";
@@ -13,7 +14,7 @@ import { loadAtlas } from "./atlas.ts";
 import { compareMethods, type ExplainedScene, explainScene, type MethodMaps, prepareDemo } from "./explain-scenes.ts";
 import { type PageContent, pageOf } from "./page.ts";
 import { explainByPipeline } from "./pipeline.ts";
-import { compared, comparedClasses, namedFrom, scenes } from "./showcase.ts";
+import { compared, comparedClasses, explainedMax, namedFrom, scenes } from "./showcase.ts";
 import { modelFolder, readModel } from "./train/model-files.ts";
 import { runScript } from "./train/script.ts";
 
@@ -49,6 +50,7 @@ async function run(args: Args, terminal: Terminal): Promise<number> {
     }
     terminal.progress("writing the page");
     await writeSheets(out, first, comparisons, demo.layers);
+    await writeAtomic(path.join(out, "scenes.png"), await png(scenesSheet(explained)));
     const content: PageContent = {
       model: { name: demo.job.model.name, size: bytesText(model.bytes.length), sha256: model.sha256 },
       runtime: demo.job.circumstances.runtime,
@@ -110,6 +112,21 @@ async function writeSheets(
   });
   await writeAtomic(path.join(out, "methods.png"), await png(methodsSheet));
   await writeAtomic(path.join(out, "layers.png"), await png(layersSheet));
+}
+
+/** Every scene with the maps of what was named in it, from left to right as the row says. */
+function scenesSheet(explained: readonly ExplainedScene[]): Raster {
+  return composeSheet({
+    title: "where each answer comes from",
+    subtitle: "norm-grad-selective, three layers combined, each map on its own scale",
+    columns: ["scene", "first", "second", "third"],
+    rows: explained.map(({ maps }) => maps.map(({ target }) => target.name).join(", ")),
+    tiles: explained.map(({ picture, maps }) => {
+      const tiles = maps.map((map) => map.picture);
+      return [picture, ...tiles, ...Array<null>(Math.max(0, explainedMax - tiles.length)).fill(null)];
+    }),
+    tileSide: sheetTileSide,
+  });
 }
 
 function report({ print }: Terminal, explained: readonly ExplainedScene[]): void {

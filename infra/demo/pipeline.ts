@@ -1,6 +1,6 @@
 /**
- * @file The demo's second part: the same scenes through the pipeline on this machine. Uploaded to a bucket, explained by
- * the Worker in workerd as their messages arrive, and one more asked for by its URL.
+ * @file The demo's second part: the same scenes through the pipeline on this machine. Uploaded to a bucket, explained
+ * by the Worker in workerd as their messages arrive, and one more asked for by its URL.
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
