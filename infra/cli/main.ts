@@ -5,15 +5,32 @@ import { type Options, optionsHelp, prose, readArgs, usageLine } from "./args.ts
 import type { Command } from "./command.ts";
 import { check } from "./commands/check.ts";
 import { compile } from "./commands/compile.ts";
+import { evaluate } from "./commands/evaluate.ts";
 import { explain } from "./commands/explain.ts";
 import { gradient } from "./commands/gradient.ts";
 import { layers } from "./commands/layers.ts";
 import { models } from "./commands/models.ts";
+import { reproduce } from "./commands/reproduce.ts";
+import { serve } from "./commands/serve.ts";
+import { sweep } from "./commands/sweep.ts";
+import { weights } from "./commands/weights.ts";
 import { removeTemporary } from "./files.ts";
 import { openTerminal, table } from "./terminal.ts";
 import { version } from "./version.ts";
 
-export const commands: Readonly<Record<string, Command>> = { explain, layers, compile, gradient, check, models };
+export const commands: Readonly<Record<string, Command>> = {
+  explain,
+  layers,
+  compile,
+  gradient,
+  check,
+  evaluate,
+  weights,
+  reproduce,
+  models,
+  serve,
+  sweep,
+};
 
 /** Options every command has. */
 export const commonOptions: Options = {

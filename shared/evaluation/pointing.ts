@@ -104,14 +104,17 @@ export function summarisePointing(
   const kept = trials.filter((t) => subset === "all" || t.difficult);
   const classes = classAccuracies(kept);
   const hits = kept.filter((t) => t.hit).length;
-  const images = [...groupBy(kept, (t) => t.image).values()];
+  const order = new Map(classes.map((each, i) => [each.class, i]));
+  const images = [...groupBy(kept, (t) => t.image).values()].map((trials) =>
+    trials.map((trial): Played => ({ index: order.get(trial.class) ?? 0, hit: trial.hit })),
+  );
   return {
     hits,
     trials: kept.length,
     micro: hits / kept.length,
     microInterval: wilson(hits, kept.length),
     classMean: classMean(classes),
-    classMeanInterval: bootstrap(images, (sample) => classMean(classAccuracies(sample.flat())), { seed }),
+    classMeanInterval: bootstrap(images, (sample) => sampleMean(sample, classes.length), { seed }),
     classes,
   };
 }
@@ -128,6 +131,31 @@ function classAccuracies(trials: readonly PointingTrial[]): readonly ClassAccura
 }
 
 const classMean = (classes: readonly ClassAccuracy[]): number => mean(classes.map(({ hits, trials }) => hits / trials));
+
+/** A trial with its class as a number: thousands of samples are drawn of them. */
+interface Played {
+  readonly index: number;
+  readonly hit: boolean;
+}
+
+/** The class mean of a sample of images; NaN for one without trials. */
+function sampleMean(sample: readonly (readonly Played[])[], classes: number): number {
+  const hits = new Float64Array(classes);
+  const trials = new Float64Array(classes);
+  for (const image of sample) {
+    for (const { index, hit } of image) {
+      trials[index] = trials[index]! + 1;
+      if (hit) hits[index] = hits[index]! + 1;
+    }
+  }
+  let [sum, shown] = [0, 0];
+  for (let i = 0; i < classes; i += 1) {
+    if (trials[i] === 0) continue;
+    sum += hits[i]! / trials[i]!;
+    shown += 1;
+  }
+  return sum / shown;
+}
 
 /** Items by their key, keys in the order of first appearance. */
 export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {

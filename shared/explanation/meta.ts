@@ -68,7 +68,8 @@ export function metaNotes(report: MetaReport | undefined): readonly string[] {
   const wanted = sign === "descent" ? "lower" : "raise";
   return [
     `the step of meta-saliency (${short(step)}) is too large to mean anything: it ${verb} the loss from ` +
-      `${short(lossBefore)} to ${short(lossAfter)}, where the gradient promises to ${wanted} it by ${short(promised)}; ` +
+      `${short(lossBefore)} to ${short(lossAfter)}, where the gradient promises to ` +
+      `${wanted} it by ${short(promised)}; ` +
       `take a --meta of about ${short((autoShare * lossBefore) / gradientSquared)}, or auto`,
   ];
 }

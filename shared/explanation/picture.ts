@@ -25,6 +25,8 @@ export interface Drawn {
 export interface Drawing {
   readonly colours?: ColourMapName | undefined;
   readonly alpha?: number | undefined;
+  /** The longer side is made at most this many pixels. */
+  readonly maxSide?: number | undefined;
 }
 
 /** Throws `spec-invalid` for a map without a place on the image (tokens whose grid is not known). */
@@ -42,9 +44,10 @@ export function drawExplanation(view: View, drawn: Drawn, drawing: Drawing = {})
 }
 
 /** The options that were given, as the renderer takes them. */
-export const drawingOptions = ({ colours, alpha }: Drawing) => ({
+export const drawingOptions = ({ colours, alpha, maxSide }: Drawing) => ({
   ...(colours !== undefined && { colours }),
   ...(alpha !== undefined && { alpha }),
+  ...(maxSide !== undefined && { maxSide }),
 });
 
 /** `tabby 42.1 %`, for captions and lines. */

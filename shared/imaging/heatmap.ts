@@ -1,11 +1,6 @@
 /** @file From a map's raw values to the colour scale's 0 to 1, without making a signal out of nothing. No pixels. */
 import { AppError } from "../errors.ts";
-
-/**
- * A map whose values differ by less than this part of the largest is flat: it is eight units in the last place of
- * float32, what summing in another order alone makes of equal values.
- */
-const FLAT_RELATIVE = 1e-6;
+import { FLAT_RELATIVE } from "../flatness.ts";
 
 /** Whether no value differs from another by more than rounding. Values must be finite; of none, all are equal. */
 export function isFlat(values: ArrayLike<number>): boolean {

@@ -9,6 +9,8 @@ export interface ImageLimits {
   readonly maxPixels: number;
   /** A progressive JPEG holds all its coefficients in memory until the last scan. */
   readonly maxProgressivePixels: number;
+  /** A WebP decoder holds planes of its own beside the pixels. */
+  readonly maxWebpPixels: number;
   /** Four-ink JPEGs are decoded in JavaScript, at about 30 bytes a pixel. */
   readonly maxCmykPixels: number;
 }
@@ -24,15 +26,17 @@ export const NODE_LIMITS: ImageLimits = {
   maxBytes: 100 * MEGA,
   maxPixels: 50 * MEGA,
   maxProgressivePixels: 50 * MEGA,
+  maxWebpPixels: 50 * MEGA,
   maxCmykPixels: 20 * MEGA,
 };
 
 /** For an isolate of 128 MB that also holds the inference runtime and a model: 4 megapixels peak at 45 MB. */
 export const EDGE_LIMITS: ImageLimits = {
   name: "the edge",
-  maxBytes: 16 * MEGA,
+  maxBytes: 10 * MEGA,
   maxPixels: 4 * MEGA,
   maxProgressivePixels: 2 * MEGA,
+  maxWebpPixels: 3 * MEGA,
   maxCmykPixels: MEGA,
 };
 
@@ -58,6 +62,7 @@ function pixelLimit(header: ImageHeader, limits: ImageLimits): { readonly kind: 
   if (header.format === "jpeg" && header.progressive) {
     return { kind: "progressive ", pixels: limits.maxProgressivePixels };
   }
+  if (header.format === "webp") return { kind: "WebP ", pixels: limits.maxWebpPixels };
   return { kind: "", pixels: limits.maxPixels };
 }
 

@@ -27,6 +27,8 @@ export interface ImageBytes {
 export interface Explaining {
   readonly engine: Engine;
   readonly decoding: Decoding;
+  /** The longest side of pictures in pixels: encoding one takes some 60 bytes a pixel. */
+  readonly pictureSide: number;
   readonly version: string;
   /** What the runtime runs in. */
   readonly platform: string;
@@ -53,7 +55,7 @@ export interface Explained {
 
 /** @throws AppError of the image, the target, or the runtime */
 export async function explainImage(
-  { engine, decoding, version, platform }: Explaining,
+  { engine, decoding, pictureSide, version, platform }: Explaining,
   model: ServedModel,
   explainer: ServedExplainer,
   { image, target, region, files }: Asked,
@@ -88,7 +90,9 @@ export async function explainImage(
   };
   const start = performance.now();
   const drawn = { photo, geometry, map, manifest, model: model.name, target: found };
-  const overlay = hasPlace(map, manifest.layers[0]) ? drawExplanation("overlay", drawn) : null;
+  const overlay = hasPlace(map, manifest.layers[0])
+    ? drawExplanation("overlay", drawn, { maxSide: pictureSide })
+    : null;
   const drawMs = performance.now() - start;
   const document = explanationOf(
     {
@@ -131,7 +135,7 @@ export async function explainImage(
     picture:
       overlay &&
       ((view, format) => {
-        const { picture } = view === "overlay" ? overlay : drawExplanation(view, drawn);
+        const { picture } = view === "overlay" ? overlay : drawExplanation(view, drawn, { maxSide: pictureSide });
         return encodeImage(picture, format, decoding.codecs);
       }),
   };

@@ -8,6 +8,7 @@
  * explanations/<image>/<result>.json|.npy|…     results; <image> is an image's key, or sha256/<digest> for bytes
  * explanations/<image>/<etag>.failure.json      why an image cannot be explained
  * failures/<id>.json                            messages that are about no image of ours, or were given up
+ * sweeps/…                                      of sweeps: shared/sweeps/layout.ts
  * state/reconciliation.json                     where the next reconciliation goes on
  */
 import { AppError } from "../errors.ts";

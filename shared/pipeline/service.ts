@@ -4,7 +4,7 @@
  */
 import { digestOf, sha256Hex } from "../digest.ts";
 import { AppError } from "../errors.ts";
-import { type Explanation, resultSchema } from "../explanation/document.ts";
+import { type Explanation, resultSchema, type Timings } from "../explanation/document.ts";
 import type { Region } from "../explanation/region.ts";
 import { readSums, type SumTarget, termsOf } from "../explanation/sums.ts";
 import { checkBytes } from "../imaging/limits.ts";
@@ -23,6 +23,14 @@ export interface Answer {
   readonly bytes: Uint8Array;
   /** Whether it was in the bucket. */
   readonly cached: boolean;
+  /** Milliseconds by stage, where it was computed. */
+  readonly timings?: Timings;
+}
+
+/** What one computation gives beside what it wrote. */
+interface Computed {
+  readonly bytes: Uint8Array;
+  readonly timings: Timings;
 }
 
 export interface ServiceOptions extends Explaining {
@@ -45,7 +53,7 @@ const usual: readonly Artefact[] = [{ kind: "map" }, { kind: "picture", view: "o
 export class ExplanationService {
   readonly #options: ServiceOptions;
   /** Work under way in this isolate, by the id of its result. */
-  readonly #underWay = new Map<string, Promise<Uint8Array>>();
+  readonly #underWay = new Map<string, Promise<Computed>>();
 
   constructor(options: ServiceOptions) {
     this.#options = options;
@@ -81,6 +89,7 @@ export class ExplanationService {
       card: model.cardSha256,
       target: target.terms.map(({ target: { value }, coefficient }) => [value, coefficient]),
       region: region ?? null,
+      pictures: this.#options.pictureSide,
     });
     return { id: { image, result }, model, spec, target, region };
   }
@@ -110,7 +119,7 @@ export class ExplanationService {
     const work = this.exclusive(() => this.#compute(identified, image, artefact, signal), signal);
     this.#underWay.set(key, work);
     try {
-      return { id, bytes: await work, cached: false };
+      return { id, ...(await work), cached: false };
     } finally {
       if (this.#underWay.get(key) === work) this.#underWay.delete(key);
     }
@@ -121,7 +130,7 @@ export class ExplanationService {
     image: ImageBytes,
     artefact: Artefact,
     signal: AbortSignal | undefined,
-  ): Promise<Uint8Array> {
+  ): Promise<Computed> {
     const { store, explainers } = this.#options;
     const explainer = await explainers.get(model, spec, signal);
     const files = { map: `${id.result}.npy`, overlay: `${id.result}.overlay.png` };
@@ -137,7 +146,7 @@ export class ExplanationService {
     const document = encodeDocument({ ...made.document, id: idText(id) });
     await writeArtefact(store, id, { kind: "document" }, document, signal);
     if (artefact.kind !== "document") {
-      if (wanted !== undefined) return wanted;
+      if (wanted !== undefined) return { bytes: wanted, timings: made.document.timings };
       throw new AppError(
         "spec-invalid",
         `there is no picture of "${idText(id)}": the map's tokens have no known places on the image; ask for its map`,
@@ -145,7 +154,7 @@ export class ExplanationService {
     }
     // Timings differ from run to run: what everybody reads is the document that was written first.
     const kept = await this.read(id, artefact, signal);
-    return kept ?? document;
+    return { bytes: kept ?? document, timings: made.document.timings };
   }
 }
 

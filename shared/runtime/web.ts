@@ -16,7 +16,7 @@ export interface WebRuntimeOptions {
 
 /** The engine's memory, seen when it starts; undefined before, or where it started before us. */
 let heap: WebAssembly.Memory | undefined;
-let started: Promise<unknown> | undefined;
+let turn: Promise<unknown> = Promise.resolve();
 
 /** onnxruntime-web as a runtime. Never fails by itself: the engine starts with the first session. */
 export function webRuntime(options: WebRuntimeOptions = {}): Runtime {
@@ -47,18 +47,21 @@ export function webRuntime(options: WebRuntimeOptions = {}): Runtime {
   };
 }
 
-/** The first session starts the engine; others wait for that, because a start is watched for the heap it is given. */
-async function start<T>(threads: number, make: () => Promise<T>): Promise<T> {
-  if (started !== undefined) {
-    await started;
-    return make();
-  }
+/**
+ * Sessions are made one at a time: the engine mounts weights files globally, so that makes that overlap lose each
+ * other's. The first one starts the engine, and is watched for the heap that is given to it.
+ */
+function start<T>(threads: number, make: () => Promise<T>): Promise<T> {
+  const mine = turn.then(() => (heap === undefined ? startEngine(threads, make) : make()));
+  turn = mine.catch(() => undefined); // a model that is refused says nothing about the next
+  return mine;
+}
+
+function startEngine<T>(threads: number, make: () => Promise<T>): Promise<T> {
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.proxy = false;
   ort.env.logLevel = "error";
-  const first = watchHeap(make);
-  started = first.catch(() => undefined); // a model that is refused says nothing about the engine
-  return first;
+  return watchHeap(make);
 }
 
 /** The engine does not expose its memory, but instantiates its module with it: looked at in passing. */

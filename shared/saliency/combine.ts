@@ -1,5 +1,6 @@
 /** @file Several layers' maps as one, at the input's resolution (method of Rebuffi et al., section 4.3). */
 import { AppError } from "../errors.ts";
+import { FLAT_RELATIVE } from "../flatness.ts";
 import { ints, string } from "../graph/attributes.ts";
 import { type GraphBuilder, isStatic, shapeOf } from "../graph/builder.ts";
 import type { Dim, Value } from "../graph/ir.ts";
@@ -30,8 +31,9 @@ export function normalisedWeights(weights: ExplainSpec["weights"], count: number
 }
 
 /**
- * Each map resized bilinearly (half-pixel centres, no antialiasing) to `size`, scaled to [0, 1] for each image (a
- * constant map becomes 0), then the weighted sum, or the weighted geometric mean prod m_j^w_j (0^w = 0: zeros veto).
+ * Each map resized bilinearly (half-pixel centres, no antialiasing) to `size`, scaled to [0, 1] for each image (a map
+ * that is constant up to rounding becomes 0), then the weighted sum, or the weighted geometric mean prod m_j^w_j
+ * (0^w = 0: zeros veto).
  *
  * @param maps [N, 1, h_j, w_j]
  * @returns [N, 1, H, W] in [0, 1]
@@ -69,13 +71,17 @@ function resized(
   return g.declare(node, [n, 1, ...shape]);
 }
 
-/** (m - min) / (max - min) for each image; 0 where the map is constant. */
+/**
+ * (m - min) / (max - min) for each image; 0 where the map is constant. Constant up to rounding is constant: stretched
+ * to [0, 1], what is left of equal values after summing and resizing would count like any other layer's map.
+ */
 function unitRange(g: GraphBuilder, map: Value): Value {
   const axes = [1, 2, 3];
-  const least = g.min(map, axes);
-  const range = g.sub(g.max(map, axes), least);
-  const flat = g.node("Equal", [range, g.scalar(0)]);
-  return g.div(g.sub(map, least), g.where(flat, g.scalar(1), range));
+  const [least, most] = [g.min(map, axes), g.max(map, axes)];
+  const range = g.sub(most, least);
+  const magnitude = g.node("Max", [most, g.neg(least)]); // of the two, as least <= most
+  const flat = g.node("LessOrEqual", [range, g.scale(magnitude, FLAT_RELATIVE)]);
+  return g.where(flat, g.scalar(0), g.div(g.sub(map, least), range));
 }
 
 /** Tokens [N, T] as the map of their patches [N, 1, rows, columns]; the tokens in front are left out. */

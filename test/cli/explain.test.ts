@@ -266,7 +266,7 @@ describe("explain, when it cannot be done", () => {
       ["photo.png", "--model", "tiny.onnx", "--weights", "a,b"],
       /uniform, linear or numbers/,
     ],
-    ["a bucket", ["s3://bucket/key.png", "--model", "tiny.onnx"], /comes with the pipeline/],
+    ["another scheme", ["ftp://host/key.png", "--model", "tiny.onnx"], /files, directories, http, https and s3 URLs/],
     ["an empty directory", ["empty", "--model", "tiny.onnx"], /no pictures in directory/],
     ["two sheets at once", ["photo.png", "--model", "tiny.onnx", "--grid", "--compare", "gradient"], /one of them/],
     [

@@ -29,8 +29,8 @@ export interface Workplace {
   readonly remove: () => void;
 }
 
-/** A fresh folder. Its environment has its own, empty catalogue. */
-export function workplace(): Workplace {
+/** A fresh folder. Its environment has its own, empty catalogue, and what is given. */
+export function workplace(environment: Readonly<Record<string, string>> = {}): Workplace {
   const folder = mkdtempSync(path.join(tmpdir(), "backlight-test-"));
   const at = (...parts: readonly string[]): string => path.join(folder, ...parts);
   return {
@@ -48,7 +48,7 @@ export function workplace(): Workplace {
         return [];
       }
     },
-    run: (...argv) => run(argv, { BACKLIGHT_MODELS: at("catalogue") }),
+    run: (...argv) => run(argv, { ...environment, BACKLIGHT_MODELS: at("catalogue") }),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
