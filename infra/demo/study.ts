@@ -2,7 +2,6 @@
  * @file `npm run demo:study`: the pointing game on unseen scenes, every method at every layer of the demo's
  *   classifier, and whether the paper's orderings hold on it. Writes study.json and its figures beside the model.
  */
-import { availableParallelism } from "node:os";
 import path from "node:path";
 import { openRuntime, runtimeNames } from "../../shared/runtime/choose.ts";
 import { type Args, choiceOf, integerOf, type Options } from "../cli/args.ts";
@@ -48,7 +47,7 @@ const options: Options = {
 async function run(args: Args, terminal: Terminal): Promise<number> {
   const folder = args.text("model") ?? modelFolder;
   const scenes = integerOf(args, "scenes", 2, studySeeds.count) ?? studySeeds.count;
-  const runtime = await openRuntime(choiceOf(args, "runtime", runtimeNames) ?? "auto", availableParallelism());
+  const runtime = await openRuntime(choiceOf(args, "runtime", runtimeNames) ?? "auto");
   const [model, sprites] = await Promise.all([readModel(folder), loadAtlas()]);
   terminal.progress("compiling the explainers");
   const explainers = await openExplainers(runtime, model, await loadStudied(model), methods, terminal.signal);

@@ -88,6 +88,22 @@ const grouped: Cases = {
     strides: ints([2, 2]),
     pads: ints([0, 0, 1, 1]),
   }),
+  "Conv, depthwise, strided, same extents": conv([2, 2, 6, 8], [2, 1, 3, 3], {
+    group: int(2),
+    strides: ints([2, 2]),
+    pads: ints([1, 1, 1, 1]),
+  }),
+  "Conv, depthwise, strides past the kernel": conv([1, 2, 1, 7], [2, 1, 2, 1], {
+    group: int(2),
+    strides: ints([3, 2]),
+    pads: ints([2, 1, 2, 0]),
+  }),
+  "Conv, depthwise, one axis": conv([2, 3, 9], [3, 1, 3], { group: int(3), strides: ints([2]), pads: ints([1, 1]) }),
+  "Conv, depthwise, three axes": conv([1, 2, 4, 3, 4], [2, 1, 2, 3, 3], {
+    group: int(2),
+    strides: ints([1, 1, 2]),
+    pads: ints([1, 1, 1, 0, 1, 1]),
+  }),
   "Conv, depthwise, two filters a channel": conv([1, 3, 5, 4], [6, 1, 2, 3], {
     group: int(3),
     pads: ints([1, 1, 0, 1]),
