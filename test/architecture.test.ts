@@ -72,7 +72,7 @@ const owners: Record<string, RegExp> = {
   "jpeg-js": /^(shared\/imaging\/decode\.ts|test\/.+)$/,
   "@aws-sdk/client-s3": /^(shared\/storage\/s3\.ts|test\/.+)$/,
   tsx: /^infra\/(cli\/bin|cli\/sweep\/thread|demo\/train\/batch-worker)\.mjs$/,
-  "cloudflare:workers": /^functions\/worker\.ts$/,
+  "cloudflare:workers": /^(functions|test\/\w+\/fixture)\/worker\.ts$/,
   wrangler: /^infra\/stack\/.+$/,
   miniflare: /^(infra\/stack\/.+|test\/.+)$/,
   "@cloudflare/workers-types": /^(functions\/.+|infra\/stack\/.+|shared\/storage\/r2\.ts|test\/.+)$/,

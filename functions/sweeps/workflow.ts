@@ -1,7 +1,6 @@
 /**
  * @file Sweeps on Cloudflare: a Workflow calls the orchestrator step by step, a queue carries its shards. The
- * Workflow's
- * own state is nothing but how often it was called: where it dies, another one goes on.
+ * Workflow's own state is nothing but how often it was called: where it dies, another one goes on.
  */
 import type { Queue, Workflow } from "@cloudflare/workers-types";
 import { advance } from "../../shared/sweeps/advance.ts";

@@ -1,7 +1,6 @@
 /**
  * @file Where inputs come from: files, directories, URLs and buckets become a list of sources with a label and a stem
- * for output
- * names. Knows nothing of images beyond their file names.
+ * for output names. Knows nothing of images beyond their file names.
  */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";

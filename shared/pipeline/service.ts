@@ -179,8 +179,7 @@ function encode(
 
 /**
  * Waits for another request's work; false where it takes too long. The request it belongs to may have been given up
- * with
- * its isolate's I/O, and then its promise is never settled.
+ * with its isolate's I/O, and then its promise is never settled.
  */
 async function settled(work: Promise<unknown>, milliseconds: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;

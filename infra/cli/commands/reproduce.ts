@@ -32,11 +32,11 @@ export const reproduce: Command = {
   options: {
     model: { short: "m", value: "MODEL", help: "an .onnx file, or a name in the catalogue (required)" },
     card: { value: "FILE", help: "the model's card (default: the card beside the model)" },
-    methods: { value: "NAMES", list: true, help: `the methods to compare (default ${studyMethods.join(",")})` },
+    methods: { value: "NAMES", list: true, help: `the methods to compare (default ${studyMethods.join(", ")})` },
     steps: {
       value: "LIST",
       list: true,
-      help: `sizes of the step of meta-saliency, auto among them (default ${defaultSteps.join(",")})`,
+      help: `sizes of the step of meta-saliency, auto among them (default ${defaultSteps.join(", ")})`,
     },
     ...spec,
     ...datasetOptions,

@@ -1,7 +1,6 @@
 /**
  * @file Scenes as batches of input tensors and labels, each from its number alone. Which seeds are for training and
- * which
- * for testing is decided here. batch-thread.ts makes them beside the training.
+ * which for testing is decided here. batch-thread.ts makes them beside the training.
  */
 import type { Atlas } from "../atlas.ts";
 import { type Random, randomFrom } from "../random.ts";
@@ -104,8 +103,7 @@ const drawOffset = 0x51ed270b;
 
 /**
  * Training batches of a plan: each drawn from the newest scenes of an endless row, moved on with every step, and
- * changed
- * at random. A batch depends on its step alone; scenes drawn lately are kept.
+ * changed at random. A batch depends on its step alone; scenes drawn lately are kept.
  */
 export function trainingBatches(plan: TrainingPlan, sprites: Atlas): (step: number) => Batch {
   const { net, seed } = plan;

@@ -1,7 +1,6 @@
 /**
  * @file A training's state as one file: a line of JSON that says what it is, then the numbers. Written whole or not at
- * all;
- * a digest tells a file that was altered or cut.
+ * all; a digest tells a file that was altered or cut.
  */
 import { AppError } from "../../../shared/errors.ts";
 import { readOptional, sha256, writeAtomic } from "../../cli/files.ts";

@@ -1,7 +1,6 @@
 /**
  * @file The demo's classifier: its architecture, written once for the graph that trains and for the file that ships.
- * What
- * a convolution is made of (free weights or finished ones) is the caller's; nothing here knows of training.
+ * What a convolution is made of (free weights or finished ones) is the caller's; nothing here knows of training.
  */
 import { int } from "../../../shared/graph/attributes.ts";
 import { type GraphBuilder, typeOf } from "../../../shared/graph/builder.ts";

@@ -1,7 +1,6 @@
 /**
  * @file `npm run demo:evaluate`: measures the demo's classifier on 1,000 unseen scenes in the styles it was trained in
- * and
- * in the one it never saw, and writes the report beside it.
+ * and in the one it never saw, and writes the report beside it.
  */
 import { openRuntime, runtimeNames } from "../../../shared/runtime/choose.ts";
 import { type Args, choiceOf, integerOf, type Options } from "../../cli/args.ts";

@@ -1,7 +1,6 @@
 /**
  * @file The numbers that are learned: their names and shapes, where each lies in one flat array, how they begin, and
- * how
- * a convolution's weights are made of them, in numbers. training-graph.ts makes them in the graph.
+ * how a convolution's weights are made of them, in numbers. training-graph.ts makes them in the graph.
  */
 import { volume } from "../../../shared/graph/constant.ts";
 import { type Random, randomFrom } from "../random.ts";
@@ -100,8 +99,7 @@ export const standardisingEpsilon = 1e-6;
 /**
  * Weights of a convolution from direction V and gain a, per output channel (weight standardisation, Qiao et al. 2019):
  * W = a (V - mean V) / sqrt(|V - mean V|^2 + eps). Their norm is the gain whatever V is, so activations keep their
- * scale
- * without a normalisation of activations, and what ships is a plain convolution.
+ * scale without a normalisation of activations, and what ships is a plain convolution.
  */
 export function standardised(direction: Float32Array, gain: Float32Array): Float32Array {
   const size = direction.length / gain.length;

@@ -49,8 +49,7 @@ export function phaseAt({ phases }: TrainingPlan, step: number): Phase {
 
 /**
  * Whether the first `steps` steps of two plans are the same. A plan may be made longer or shorter until there, unless
- * its
- * rate had begun to fall.
+ * its rate had begun to fall.
  */
 export function sameStart(one: TrainingPlan, other: TrainingPlan, steps: number): boolean {
   const fixed = ({ net, rate, seed }: TrainingPlan): string => JSON.stringify([net, rate, seed]);

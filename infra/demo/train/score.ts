@@ -2,8 +2,7 @@
 
 /**
  * Average precision: the mean, over the positives, of the precision at the rank of each. Of equal scores the order
- * given
- * counts. NaN where nothing is positive.
+ * given counts. NaN where nothing is positive.
  */
 export function averagePrecision(scores: readonly number[], positive: readonly boolean[]): number {
   const order = scores.map((_, i) => i).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);

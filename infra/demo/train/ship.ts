@@ -22,8 +22,7 @@ export const stageNames = (net: Architecture): readonly string[] => net.stages.m
 
 /**
  * The classifier for use: `image` [N, 3, size, size] to `probabilities` [N, classes], with the standardisation worked
- * into
- * the convolutions' weights. The tensors `stage1` … and `logits` have these names.
+ * into the convolutions' weights. The tensors `stage1` … and `logits` have these names.
  */
 export function inferenceGraph(net: Architecture, flat: Float32Array): Graph {
   const parameters = parametersOf(net);

@@ -1,7 +1,6 @@
 /**
  * @file The graph that trains: forward pass, loss and the gradient of the loss by every parameter, in standard
- * operators.
- * Parameters are inputs, so one session serves all steps.
+ * operators. Parameters are inputs, so one session serves all steps.
  */
 
 import { backward } from "../../../shared/autodiff/backward.ts";
