@@ -3,15 +3,12 @@ import type { Context } from "hono";
 import { AppError } from "../../shared/errors.ts";
 import { views } from "../../shared/explanation/picture.ts";
 import { type ExplanationId, idText, parseId } from "../../shared/pipeline/layout.ts";
-import type { Artefact } from "../../shared/pipeline/results.ts";
+import { type Artefact, resultCacheControl } from "../../shared/pipeline/results.ts";
 import type { Deps } from "../deps.ts";
 import type { RequestEnv } from "./context.ts";
 import { respond } from "./explain.ts";
 import { wanted } from "./negotiate.ts";
 import { hardened } from "./problems.ts";
-
-/** Results never change under their id. */
-const cacheControl = "private, max-age=31536000, immutable";
 
 const suffixes = [...views, "map"] as const;
 
@@ -42,7 +39,7 @@ export async function getExplanation(c: Context<RequestEnv>, deps: Deps): Promis
     suffix === undefined ? { kind: "document" } : wanted(suffix, format, pictureAccept(c.req.header("accept")));
   const etag = etagOf(id, artefact);
   c.set("result", idText(id));
-  const headers = { etag, "cache-control": cacheControl, vary: "accept" };
+  const headers = { etag, "cache-control": resultCacheControl, vary: "accept" };
   if (etagMatches(c.req.header("if-none-match"), etag))
     return new Response(null, { status: 304, headers: hardened(headers) });
   const bytes = await deps.service.read(id, artefact);

@@ -2,16 +2,13 @@
 
 import { withScores } from "../../shared/explanation/prediction.ts";
 import { exportModel } from "../../shared/onnx/export.ts";
-import { SessionPool } from "../../shared/runtime/pool.ts";
+import { bytesPerWeightByte, SessionPool } from "../../shared/runtime/pool.ts";
 import type { Feeds, RunTensor, Runtime } from "../../shared/runtime/runtime.ts";
 import { type Explainer, openGraph, weightFiles } from "./explainer.ts";
 import type { LoadedModel } from "./model.ts";
 
 /** The wasm heap ends at 4 GB and grows in steps of a fifth; this leaves room for the runs themselves. */
 const sessionBytesMax = 1.5e9;
-/** A session holds the weights once; activations and rotated kernels are of the same order. */
-const bytesPerWeightByte = 2;
-
 /** One run of an explainer for one class. */
 export interface ExplainerRun {
   readonly outputs: Readonly<Record<string, RunTensor>>;

@@ -16,8 +16,9 @@
  * and the URL gains expires=1796083200&kid=k1 and, on one line,
  * signature=f9b7ed51492289a68d32b331e59ac6e73bd3e54927ceb4b40337dc1d76ce7ecb
  */
+import { toHex } from "../digest.ts";
 import { AppError } from "../errors.ts";
-import { ENTRY_ID, fromHex, invalidEntry, readEntries, toHex } from "./config.ts";
+import { ENTRY_ID, fromHex, invalidEntry, readEntries } from "./config.ts";
 
 /** The environment variable the keys come from. Unlike API keys these are secrets themselves. */
 export const SIGNING_KEYS_VARIABLE = "BACKLIGHT_SIGNING_KEYS";

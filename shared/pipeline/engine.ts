@@ -3,7 +3,7 @@
  */
 import { AppError } from "../errors.ts";
 import { externalReferences } from "../onnx/external.ts";
-import { SessionPool } from "../runtime/pool.ts";
+import { bytesPerWeightByte, SessionPool } from "../runtime/pool.ts";
 import type { Feeds, RunTensor, Session } from "../runtime/runtime.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import type { ServedExplainer } from "./explainers.ts";
@@ -35,9 +35,6 @@ export interface EngineOptions {
   /** Idle sessions are released while all together are estimated beyond this. */
   readonly sessionBytesMax: number;
 }
-
-/** A session holds the weights once; activations and rotated kernels are of the same order. */
-const bytesPerWeightByte = 2;
 
 export interface EngineRun {
   readonly outputs: Readonly<Record<string, RunTensor>>;

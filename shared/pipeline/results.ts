@@ -10,8 +10,8 @@ import { documentKey, type ExplanationId, idText, mapKey, pictureKey } from "./l
 /** Ours are at most some megabytes: a map at an input of 2,048 x 2,048 has 17 MB. */
 const resultBytesMax = 32_000_000;
 
-/** Results never change under their key. */
-const cacheControl = "private, max-age=31536000, immutable";
+/** Results never change under their key: in the bucket, and over HTTP by their id. */
+export const resultCacheControl = "private, max-age=31536000, immutable";
 
 /** One file of a result. */
 export type Artefact =
@@ -64,7 +64,12 @@ export async function writeArtefact(
   signal?: AbortSignal,
 ): Promise<void> {
   const key = artefactKey(id, artefact);
-  await store.put(key, bytes, { contentType: artefactType(artefact), cacheControl, onlyIfAbsent: true, signal });
+  await store.put(key, bytes, {
+    contentType: artefactType(artefact),
+    cacheControl: resultCacheControl,
+    onlyIfAbsent: true,
+    signal,
+  });
 }
 
 export const encodeDocument = (document: Explanation): Uint8Array =>

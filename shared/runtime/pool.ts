@@ -5,6 +5,9 @@
 import { AppError } from "../errors.ts";
 import { checkCancelled, type Session } from "./runtime.ts";
 
+/** A session holds the weights once; activations and rotated kernels are of the same order. */
+export const bytesPerWeightByte = 2;
+
 /** A session and what keeping it costs: weights plus what its runs need, as the maker estimates it. */
 export interface Sized {
   readonly session: Session;

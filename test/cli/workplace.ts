@@ -48,12 +48,16 @@ export function workplace(environment: Readonly<Record<string, string>> = {}): W
         return [];
       }
     },
-    run: (...argv) => run(argv, { ...environment, BACKLIGHT_MODELS: at("catalogue") }),
+    run: (...argv) => runMain(argv, { ...environment, BACKLIGHT_MODELS: at("catalogue") }),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
 
-async function run(argv: readonly string[], environment: Readonly<Record<string, string>>): Promise<Ran> {
+/** Runs a command line in this process. */
+export async function runMain(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   let [out, err] = ["", ""];
   const code = await main(argv, {
     out: {

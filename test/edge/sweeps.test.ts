@@ -1,14 +1,13 @@
 /**
  * @file Sweeps in real workerd: a Workflow, a queue of shards with dead letters, schedules, and a stack that is killed.
  */
-import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Stack, startStack } from "../../infra/stack/stack.ts";
 import type { SweepStatus } from "../../shared/sweeps/status.ts";
-import { apiKey, modelName, picture, publishTiny } from "../support/service.ts";
+import { apiKey, apiKeys, modelName, picture, publishTiny } from "../support/service.ts";
 
 let state: string;
 let stack: Stack;
@@ -22,7 +21,7 @@ const startHere = async (): Promise<Stack> =>
     variables: {
       BACKLIGHT_MODEL: modelName,
       BACKLIGHT_PUBLIC_READS: "true",
-      BACKLIGHT_API_KEYS: `tester:${createHash("sha256").update(apiKey).digest("hex")}`,
+      BACKLIGHT_API_KEYS: apiKeys,
     },
     onLine: (line) => lines.push(line),
   });

@@ -1,13 +1,10 @@
 /** @file The deployed Worker in real workerd with a local bucket and queues: uploads, questions, schedules. */
-import { createHash } from "node:crypto";
-import type { R2Bucket } from "@cloudflare/workers-types";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Stack, startStack } from "../../infra/stack/stack.ts";
 import { uploadEvent } from "../../shared/pipeline/events.ts";
 import { readQuestion } from "../../shared/pipeline/question.ts";
-import { r2Store } from "../../shared/storage/r2.ts";
 import type { ObjectStore } from "../../shared/storage/store.ts";
-import { apiKey, modelName, picture, publishTiny, startRig } from "../support/service.ts";
+import { apiKey, apiKeys, modelName, picture, publishTiny, startRig } from "../support/service.ts";
 
 const uploadsQueue = "backlight-uploads";
 const deadQueue = "backlight-uploads-failed";
@@ -20,14 +17,13 @@ beforeAll(async () => {
     variables: {
       BACKLIGHT_MODEL: modelName,
       BACKLIGHT_PUBLIC_READS: "true",
-      BACKLIGHT_API_KEYS: `tester:${createHash("sha256").update(apiKey).digest("hex")}`,
+      BACKLIGHT_API_KEYS: apiKeys,
     },
     onLine: (line) => {
       if (line.startsWith("{")) lines.push(JSON.parse(line));
     },
   });
-  // Miniflare's stand-in has the binding's methods; its types are Node's.
-  store = r2Store(stack.bucket as unknown as R2Bucket, "backlight");
+  store = stack.store;
   await publishTiny(store);
 });
 afterAll(() => stack.stop());

@@ -5,12 +5,12 @@ import { type App, createApp } from "../../functions/http/app.ts";
 import { openApi } from "../../functions/http/openapi.ts";
 import { parseSigningKeys, signUrl } from "../../shared/access/signed-url.ts";
 import { readNpy } from "../../shared/imaging/npy.ts";
-import { apiKey, classNames, modelName, picture, type Rig, startRig } from "../support/service.ts";
+import { apiKey, apiKeys, classNames, modelName, picture, type Rig, startRig } from "../support/service.ts";
 
 const signing = `k1:${createHash("sha256").update("a signing key for tests").digest("hex")}`;
 const variables = {
   BACKLIGHT_PUBLIC_READS: "false",
-  BACKLIGHT_API_KEYS: `tester:${createHash("sha256").update(apiKey).digest("hex")}`,
+  BACKLIGHT_API_KEYS: apiKeys,
   BACKLIGHT_SIGNING_KEYS: signing,
 };
 

@@ -3,32 +3,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { main } from "../../infra/cli/main.ts";
 import { readNpy } from "../../shared/imaging/npy.ts";
+import { runMain } from "../cli/workplace.ts";
 import { compareMap, goldenCases } from "../support/golden.ts";
 import { hasSharedData, sharedData } from "../support/shared-data.ts";
 
 const out = mkdtempSync(path.join(tmpdir(), "backlight-models-"));
 afterAll(() => rmSync(out, { recursive: true }));
 
-async function run(...argv: readonly string[]) {
-  let [text, err] = ["", ""];
-  const code = await main(argv, {
-    out: {
-      write: (part) => {
-        text += part;
-      },
-    },
-    err: {
-      write: (part) => {
-        err += part;
-      },
-    },
-    signal: new AbortController().signal,
-    environment: {},
-  });
-  return { code, out: text, err };
-}
+const run = (...argv: readonly string[]) => runMain(argv);
 
 const cardOf = (model: string): string => path.join(import.meta.dirname, "cards", `${model}.card.json`);
 const models = hasSharedData

@@ -2,16 +2,13 @@
  * @file Every hostile file posted to the Worker in workerd: an answer or a problem document that says why, as on Node
  * under the same limits; never a crash, a hang or a 5xx; memory within an isolate's, and the next request works.
  */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { R2Bucket } from "@cloudflare/workers-types";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createApp } from "../../functions/http/app.ts";
 import { type Stack, startStack } from "../../infra/stack/stack.ts";
 import { EDGE_LIMITS } from "../../shared/imaging/limits.ts";
 import { nodeCodecs } from "../../shared/runtime/node-codecs.ts";
-import { r2Store } from "../../shared/storage/r2.ts";
-import { apiKey, modelName, picture, publishTiny, type Rig, startRig } from "../support/service.ts";
+import { apiKey, apiKeys, modelName, picture, publishTiny, type Rig, startRig } from "../support/service.ts";
 import { hasSharedData, sharedData } from "../support/shared-data.ts";
 
 /** 128 MB less what the Worker's code and other objects take. */
@@ -26,7 +23,7 @@ const files = (
 
 const variables = {
   BACKLIGHT_MODEL: modelName,
-  BACKLIGHT_API_KEYS: `tester:${createHash("sha256").update(apiKey).digest("hex")}`,
+  BACKLIGHT_API_KEYS: apiKeys,
 };
 
 describe.runIf(hasSharedData)("hostile files", () => {
@@ -34,8 +31,7 @@ describe.runIf(hasSharedData)("hostile files", () => {
   let rig: Rig;
   beforeAll(async () => {
     stack = await startStack({ variables });
-    // Miniflare's stand-in has the binding's methods; its types are Node's.
-    await publishTiny(r2Store(stack.bucket as unknown as R2Bucket, "backlight"));
+    await publishTiny(stack.store);
     rig = await startRig({ variables, platform: { decoding: { codecs: nodeCodecs(), limits: EDGE_LIMITS } } });
   });
   afterAll(async () => {

@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as ort from "onnxruntime-web";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main } from "../../infra/cli/main.ts";
 import { classSensitivity } from "../../shared/evaluation/sensitivity.ts";
 import { prepare } from "../../shared/graph/prepare.ts";
 import type { FloatMap } from "../../shared/imaging/resize.ts";
@@ -16,6 +15,7 @@ import { importModel } from "../../shared/onnx/import.ts";
 import { compileExplainer } from "../../shared/saliency/compile.ts";
 import { parseMethod } from "../../shared/saliency/method.ts";
 import { defaultSpec } from "../../shared/saliency/spec.ts";
+import { runMain } from "../cli/workplace.ts";
 import { goldenCases, goldenInput } from "../support/golden.ts";
 import { runOnnx, tensorOf } from "../support/run-onnx.ts";
 import { hasSharedData, sharedData } from "../support/shared-data.ts";
@@ -26,21 +26,7 @@ afterAll(() => rmSync(out, { recursive: true }));
 type Row = Readonly<Record<string, string | number | null>>;
 
 async function evaluate(kind: string, dataset: string, ...argv: readonly string[]): Promise<readonly Row[]> {
-  let [text, err] = ["", ""];
-  const code = await main(["evaluate", kind, dataset, "--json", "--quiet", ...argv], {
-    out: {
-      write: (part) => {
-        text += part;
-      },
-    },
-    err: {
-      write: (part) => {
-        err += part;
-      },
-    },
-    signal: new AbortController().signal,
-    environment: {},
-  });
+  const { code, out: text, err } = await runMain(["evaluate", kind, dataset, "--json", "--quiet", ...argv]);
   expect(code, err).toBe(0);
   return (JSON.parse(text) as { readonly rows: readonly Row[] }).rows; // the command's own document
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main } from "../../infra/cli/main.ts";
+import { runMain } from "../cli/workplace.ts";
 import { hasSharedData, sharedData } from "../support/shared-data.ts";
 
 const out = mkdtempSync(path.join(tmpdir(), "backlight-reproduce-"));
@@ -24,28 +24,15 @@ describe.runIf(hasSharedData)("a small study of SqueezeNet on COCO", () => {
   beforeAll(async () => {
     const card = path.join(out, "card.json");
     writeFileSync(card, JSON.stringify({ name: "squeezenet", preprocessing: { family: "imagenet-squash" } }));
-    let [text, err] = ["", ""];
-    const code = await main(
-      [
-        ...["reproduce", sharedData("data", "coco", "pairs_imagenet_coco.json"), "--rank-below", "5", "--limit", "12"],
-        ...["--model", sharedData("data", "models", "squeezenet1_1_fp32.onnx"), "--card", card, "--json", "--quiet"],
-        ...["--methods", "gradient", "--layers", "fire_concat10,relu25", "--steps", "auto", "--out", out],
-      ],
-      {
-        out: {
-          write: (part) => {
-            text += part;
-          },
-        },
-        err: {
-          write: (part) => {
-            err += part;
-          },
-        },
-        signal: new AbortController().signal,
-        environment: {},
-      },
-    );
+    const {
+      code,
+      out: text,
+      err,
+    } = await runMain([
+      ...["reproduce", sharedData("data", "coco", "pairs_imagenet_coco.json"), "--rank-below", "5", "--limit", "12"],
+      ...["--model", sharedData("data", "models", "squeezenet1_1_fp32.onnx"), "--card", card, "--json", "--quiet"],
+      ...["--methods", "gradient", "--layers", "fire_concat10,relu25", "--steps", "auto", "--out", out],
+    ]);
     expect(code, err).toBe(0);
     document = JSON.parse(text) as Document; // the command's own document
   }, studyMilliseconds);

@@ -2,7 +2,6 @@
  * @file The 128 COCO photos swept through Workflow and queue in workerd: the report's pointing game is that of
  * `backlight evaluate pointing` on the same data.
  */
-import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -14,7 +13,7 @@ import { loadLabels } from "../../shared/models/labels.ts";
 import { publishModel } from "../../shared/pipeline/publish.ts";
 import type { Report } from "../../shared/sweeps/report-document.ts";
 import type { SweepStatus } from "../../shared/sweeps/status.ts";
-import { apiKey } from "../support/service.ts";
+import { apiKey, apiKeys } from "../support/service.ts";
 import { hasSharedData, sharedData } from "../support/shared-data.ts";
 
 if (!hasSharedData) console.warn("SKIPPED: a sweep over the COCO photos, as ../shared is not here");
@@ -62,7 +61,7 @@ describe.runIf(hasSharedData)("a sweep over the COCO photos", () => {
     stack = await startStack({
       variables: {
         BACKLIGHT_PUBLIC_READS: "true",
-        BACKLIGHT_API_KEYS: `tester:${createHash("sha256").update(apiKey).digest("hex")}`,
+        BACKLIGHT_API_KEYS: apiKeys,
       },
     });
     const text = readFileSync(cardFile, "utf8");

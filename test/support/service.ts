@@ -1,4 +1,5 @@
 /** @file The app on Node over a directory, with a tiny model published: what pipeline and HTTP tests start from. */
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -20,6 +21,8 @@ export const modelName = "tiny";
 export const classNames = ["cat", "dog", "car", "bird", "boat"];
 /** 32 bytes and more, made for the tests alone. */
 export const apiKey = "test-key-0123456789abcdefghijklmnopqrstuvwxyz";
+/** The same as BACKLIGHT_API_KEYS has it; it may do everything. */
+export const apiKeys = `tester:${createHash("sha256").update(apiKey).digest("hex")}`;
 
 const card = {
   name: "a tiny net of random weights",
