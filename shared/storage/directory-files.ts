@@ -119,9 +119,13 @@ export function factsPath(root: string, key: string, mtimeNs: bigint): string {
 
 /** False where such facts are there already. */
 async function writeFacts(at: string, facts: Facts): Promise<boolean> {
-  await mkdir(path.dirname(at), { recursive: true });
+  const write = (): Promise<void> => writeFile(at, JSON.stringify(facts), { flag: "wx" });
   try {
-    await writeFile(at, JSON.stringify(facts), { flag: "wx" });
+    await write().catch(async (error: unknown) => {
+      if (!hasCode(error, "ENOENT")) throw error;
+      await mkdir(path.dirname(at), { recursive: true });
+      await write();
+    });
     return true;
   } catch (error) {
     if (hasCode(error, "EEXIST")) return false;
@@ -141,12 +145,26 @@ async function readFacts(at: string): Promise<Facts | null> {
   }
 }
 
-/** An object's file, open: what is read from it is of one version, whatever becomes of the path. */
-export interface OpenFile {
-  readonly handle: FileHandle;
+/** An object's file. */
+export interface KnownFile {
   readonly size: number;
   readonly modified: Date;
   readonly facts: Facts;
+}
+
+/** An object's file, open: what is read from it is of one version, whatever becomes of the path. */
+export interface OpenFile extends KnownFile {
+  readonly handle: FileHandle;
+}
+
+/** As `openFile`, for what is known of the file; one whose facts are there is not opened. */
+export async function lookAtFile(root: string, at: string, key: string): Promise<KnownFile | null> {
+  const stat = await orAbsent(lstat(at, { bigint: true }));
+  const facts = stat?.isFile() ? await readFacts(factsPath(root, key, stat.mtimeNs)) : null;
+  if (stat && facts !== null) return { size: Number(stat.size), modified: stat.mtime, facts };
+  const file = await openFile(root, at, key);
+  await file?.handle.close();
+  return file;
 }
 
 /**
@@ -166,7 +184,7 @@ export async function openFile(root: string, at: string, key: string): Promise<O
       if (known !== null) return { handle, size, modified: mtime, facts: known };
       const now = await orAbsent(lstat(at, { bigint: true }));
       if (now?.ino === ino && now.mtimeNs === mtimeNs) {
-        return { handle, size, modified: mtime, facts: await adopt(handle, key, factsAt, mtime) };
+        return { handle, size, modified: mtime, facts: await adopt(handle, size, key, factsAt, mtime) };
       }
       // Replaced or removed, and its facts with it, since it was opened: look again.
       await closed(handle);
@@ -188,9 +206,9 @@ async function closed(handle: FileHandle): Promise<null> {
   return null;
 }
 
-async function adopt(handle: FileHandle, key: string, factsAt: string, modified: Date): Promise<Facts> {
+async function adopt(handle: FileHandle, size: number, key: string, factsAt: string, modified: Date): Promise<Facts> {
   const hash = createHash("sha256");
-  for await (const chunk of chunksOf(handle, 0, Number.POSITIVE_INFINITY)) hash.update(chunk);
+  for await (const chunk of chunksOf(handle, 0, size)) hash.update(chunk);
   const etag = hash.digest("hex");
   const facts = { key, etag, contentType: "application/octet-stream", cacheControl: null, metadata: {} };
   const settled = Date.now() - modified.getTime() > settledAge;

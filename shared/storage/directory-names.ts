@@ -27,8 +27,12 @@ export function pathOf(key: string, foldsCase: boolean): readonly string[] {
   return key.split("/").flatMap((segment) => pieces(segment.replace(foldsCase ? folded : special, escaped)));
 }
 
+/** Names that need no cutting, as nearly all: a listing asks for each. */
+const short = new RegExp(`^[\\0-\\x7f]{1,${pieceBytesMax}}$`);
+
 /** A name cut to what a file name may have, never inside a character or an escape. */
 function pieces(name: string): readonly string[] {
+  if (short.test(name)) return [name];
   const done: string[] = [];
   let piece = "";
   let bytes = 0;

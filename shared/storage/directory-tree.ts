@@ -21,7 +21,10 @@ export interface Walk {
   readonly delimited: boolean;
 }
 
-export type Visited = { readonly kind: "object" | "prefix"; readonly name: string };
+/** `at` is the path of the object's file. */
+export type Visited =
+  | { readonly kind: "object"; readonly name: string; readonly at: string }
+  | { readonly kind: "prefix"; readonly name: string };
 
 /** The keys in the order of their UTF-8 bytes. A folder is read when the walk comes to it; links are passed over. */
 export function walk(options: Walk): AsyncGenerator<Visited> {
@@ -36,7 +39,7 @@ async function* walkFolder(options: Walk, folder: string, base: string): AsyncGe
   named.sort((a, b) => compareKeys(a.name, b.name));
   for (const { name, isFolder, at } of named) {
     if (!isFolder) {
-      if (name.startsWith(prefix) && comesAfter(name, after)) yield { kind: "object", name };
+      if (name.startsWith(prefix) && comesAfter(name, after)) yield { kind: "object", name, at };
       continue;
     }
     if (!mayHold(name, prefix, after)) continue;

@@ -9,7 +9,7 @@ import { attempt, type Call, type Fault, storageFailed, textOf } from "./call.ts
 import * as files from "./directory-files.ts";
 import { orAbsent } from "./directory-files.ts";
 import { pathOf } from "./directory-names.ts";
-import { type After, type Visited, walk } from "./directory-tree.ts";
+import { type PageOptions, pagerOf } from "./directory-pages.ts";
 import { createFile, lasting, removeFile, replaceFile } from "./directory-write.ts";
 import { checkGet, checkKey, checkList, checkPut, pageMax } from "./keys.ts";
 import type { GetResult, ListedObject, ListPage, ObjectInfo, ObjectStore, PutOptions, PutResult } from "./store.ts";
@@ -32,6 +32,7 @@ export async function openDirectoryStore(directory: string): Promise<ObjectStore
 export function directoryStore(root: string, foldsCase: boolean): ObjectStore {
   const name = `directory:${path.basename(root)}`;
   const turns = new Map<string, Promise<unknown>>();
+  const pager = pagerOf(root, foldsCase);
   const callOf = (operation: Call["operation"], key: string, signal: AbortSignal | undefined): Call => ({
     store: name,
     operation,
@@ -53,11 +54,11 @@ export function directoryStore(root: string, foldsCase: boolean): ObjectStore {
 
   const open = async (call: Call) => files.openFile(root, await locate(call), call.key);
 
-  async function look(call: Call): Promise<ObjectInfo | null> {
-    const file = await open(call);
-    await file?.handle.close();
+  const lookAt = async (at: string, key: string): Promise<ObjectInfo | null> => {
+    const file = await files.lookAtFile(root, at, key);
     return file === null ? null : infoOf(file);
-  }
+  };
+  const look = async (call: Call): Promise<ObjectInfo | null> => lookAt(await locate(call), call.key);
 
   /** Writers of one key of this process, one after another. */
   function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -83,31 +84,24 @@ export function directoryStore(root: string, foldsCase: boolean): ObjectStore {
         return "written";
       };
       outcome = options.onlyIfAbsent === true ? await createFile(call, draft.at, at) : await inTurn(call.key, replace);
+      pager.forget(call.key);
       return outcome === "written" ? { outcome, etag: draft.etag } : { outcome };
     } finally {
       await files.discardDraft(draft, outcome === "written");
     }
   }
 
-  async function list(call: Call, after: After, limit: number, delimited: boolean): Promise<ListPage> {
-    const names = walk({ root, foldsCase, prefix: call.key, after, delimited });
-    const page: Visited[] = [];
-    let more = false;
-    for await (const visited of names) {
-      more = page.length === limit;
-      if (more) break;
-      page.push(visited);
-    }
-    const keys = page.filter(({ kind }) => kind === "object").map((each) => each.name);
+  async function list(options: PageOptions): Promise<ListPage> {
+    const { visited, cursor } = await pager.page(options);
+    const found = visited.filter((each) => each.kind === "object");
     const objects: ListedObject[] = [];
-    for (let i = 0; i < keys.length; i += lookAhead) {
-      const looks = keys.slice(i, i + lookAhead).map((key) => look({ ...call, key }));
+    for (let i = 0; i < found.length; i += lookAhead) {
+      const looks = found.slice(i, i + lookAhead).map((each) => lookAt(each.at, each.name));
       // What was removed since the walk saw it is left out.
       objects.push(...(await Promise.all(looks)).filter((info) => info !== null).map(listedOf));
     }
-    const prefixes = page.filter(({ kind }) => kind === "prefix").map((each) => each.name);
-    const last = page.at(-1);
-    return { objects, prefixes, cursor: more && last !== undefined ? cursorOf(last) : null };
+    const prefixes = visited.filter(({ kind }) => kind === "prefix").map((each) => each.name);
+    return { objects, prefixes, cursor };
   }
 
   return {
@@ -144,14 +138,15 @@ export function directoryStore(root: string, foldsCase: boolean): ObjectStore {
     async list({ signal, ...options }) {
       checkList(options);
       const { prefix, cursor, limit = pageMax, delimiter, startAfter = "" } = options;
-      const after = cursor === undefined ? { name: startAfter, below: false } : afterOf(cursor);
       const call = callOf("list", prefix, signal);
-      return attempt(call, () => list(call, after, limit, delimiter !== undefined));
+      const delimited = delimiter !== undefined;
+      return attempt(call, () => list({ prefix, delimited, limit, startAfter, cursor }));
     },
     async delete(key, { signal } = {}) {
       checkKey(key);
       const call = callOf("delete", key, signal);
       await attempt(call, () => inTurn(key, async () => removeFile(root, key, await locate(call))));
+      pager.forget(key);
     },
   };
 }
@@ -162,7 +157,7 @@ async function bodyOf({ handle }: files.OpenFile, offset: number, length: number
   return emptyBody();
 }
 
-const infoOf = ({ facts, size, modified }: files.OpenFile): ObjectInfo => ({ ...facts, size, modified });
+const infoOf = ({ facts, size, modified }: files.KnownFile): ObjectInfo => ({ ...facts, size, modified });
 
 const listedOf = ({ key, size, etag, modified }: ObjectInfo): ListedObject => ({ key, size, etag, modified });
 
@@ -170,10 +165,6 @@ function outcomeOf(etag: string, ifMatch: string | undefined, ifNoneMatch: strin
   if (ifMatch !== undefined && ifMatch !== etag) return "changed";
   return ifNoneMatch === etag ? "not-modified" : "found";
 }
-
-/** A cursor is the last name of its page, marked as an object or a prefix. */
-const cursorOf = ({ kind, name }: Visited): string => (kind === "prefix" ? "p" : "o") + name;
-const afterOf = (cursor: string): After => ({ name: cursor.slice(1), below: cursor.startsWith("p") });
 
 /** Errors of the file system that pass: too much open, too full, too busy. */
 const passing = /^(EMFILE|ENFILE|EBUSY|EAGAIN|ENOSPC|EDQUOT|EIO|ETIMEDOUT|ESTALE)$/;

@@ -106,13 +106,17 @@ export function checkList({ prefix, limit = 1 }: ListOptions): void {
   }
 }
 
-/** Compares keys as the stores do: by their UTF-8 bytes, which is not the order of JavaScript's `<`. */
+/**
+ * Compares keys as the stores do: by their UTF-8 bytes, which is the order of code points. JavaScript's `<` compares
+ * UTF-16, in which characters beyond U+FFFF begin with a surrogate, less than U+E000.
+ */
 export function compareKeys(a: string, b: string): number {
-  const [left, right] = [encoder.encode(a), encoder.encode(b)];
-  const length = Math.min(left.length, right.length);
+  const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
-    const difference = (left[i] ?? 0) - (right[i] ?? 0);
-    if (difference !== 0) return difference;
+    const [left, right] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (left !== right) return rankOf(left) - rankOf(right);
   }
-  return left.length - right.length;
+  return a.length - b.length;
 }
+
+const rankOf = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);

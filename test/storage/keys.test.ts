@@ -55,7 +55,7 @@ describe("options", () => {
 
 describe("the order of keys", () => {
   it("is that of their UTF-8 bytes", () => {
-    const keys = ["", "A", "B", "a", "a-", "a/", "a0", "é", "\ufffd", "\u{10000}"];
+    const keys = ["", "A", "B", "a", "a-", "a/", "a0", "é", "\ufffd", "\u{10000}", "\u{10001}", "\u{10400}"];
     expect(keys.toReversed().sort(compareKeys)).toEqual(keys);
     expect(compareKeys("a/b", "a/b")).toBe(0);
     expect("\ufffd" < "\u{10000}").toBe(false); // JavaScript's own order is another.

@@ -152,6 +152,22 @@ export const listChecks: readonly Check[] = [
     },
   },
   {
+    name: "tells in each page what was put and removed before it was asked for",
+    async run(store, at) {
+      await fill(store, at, ["a", "c", "e", "g"]);
+      const first = await store.list({ prefix: at, limit: 2 });
+      assert(first.cursor !== null);
+      await store.put(`${at}d`, bytesOf("d"), type);
+      await store.delete(`${at}e`);
+      const second = await store.list({ prefix: at, limit: 2, cursor: first.cursor });
+      assert.deepEqual(
+        second.objects.map(({ key }) => key),
+        [`${at}d`, `${at}g`],
+      );
+      assert.deepEqual(await store.list({ prefix: at, limit: 2, cursor: first.cursor }), second);
+    },
+  },
+  {
     name: "goes through more objects than a page holds",
     isLong: true,
     async run(store, at) {
