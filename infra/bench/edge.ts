@@ -3,7 +3,7 @@
  * and warm explanations, cached answers, memory, the size of the bundle.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createDeps } from "../../functions/deps.ts";
@@ -21,8 +21,8 @@ import { integerOf, type Options, optionsHelp, readArgs } from "../cli/args.ts";
 import { bundleSize, sizeText } from "../deploy/size.ts";
 import { bundleWorker } from "../stack/bundle.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
-import { root } from "../stack/wrangler.ts";
 import { nets } from "./nets.ts";
+import { freshPhoto } from "./photo.ts";
 import { median } from "./results.ts";
 
 const options: Options = {
@@ -51,14 +51,6 @@ interface EdgeResult {
   readonly peakBytes: number;
   /** Heap after `images` further explanations; null where none were asked for. */
   readonly heapAfterBytes: number | null;
-}
-
-const photo = readFileSync(path.join(root, "infra/pictures/two-classes.jpg"));
-
-/** The same picture as other bytes, which no cache knows: a comment behind the JPEG's start. */
-function freshPhoto(): Uint8Array<ArrayBuffer> {
-  const comment = randomBytes(16);
-  return new Uint8Array([...photo.subarray(0, 2), 0xff, 0xfe, 0, comment.length + 2, ...comment, ...photo.subarray(2)]);
 }
 
 /** Makes the network a model that can be served. */

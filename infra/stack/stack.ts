@@ -12,6 +12,7 @@ import { r2Store } from "../../shared/storage/r2.ts";
 import type { ObjectStore } from "../../shared/storage/store.ts";
 import { bundleWorker } from "./bundle.ts";
 import { readWorkerOptions } from "./config.ts";
+import { keepLoopbackOpen } from "./loopback.ts";
 
 export interface StackOptions {
   /** A Worker other than the deployed one, by its file: its bindings are the same. */
@@ -87,8 +88,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       for (const stream of [out, err]) followLines(stream, options.onLine);
     },
   });
+  const letLoopbackClose = keepLoopbackOpen();
   const stop = async (): Promise<void> => {
     await miniflare.dispose();
+    letLoopbackClose();
     if (options.state === undefined) rmSync(state, { recursive: true, force: true });
   };
   try {

@@ -1,4 +1,5 @@
 /** @file The local stack: a model and pictures in, explanations out, by upload and by URL; nothing left behind. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -67,6 +68,20 @@ describe("the local stack", () => {
     const refused = await ask(new URL("/v1/models", local.stack.url));
     expect(refused.status).toBe(403);
     expect(await refused.json()).toMatchObject({ type: expect.stringContaining("url-refused") });
+  });
+
+  it("keeps the connections by which queues report open for longer than workerd reuses them", async () => {
+    const kept: number[] = [];
+    const note = (message: unknown): void => {
+      const { request, server } = message as { request: { url: string }; server: { keepAliveTimeout: number } };
+      if (request.url === "/core/log") kept.push(server.keepAliveTimeout);
+    };
+    subscribe("http.server.request.start", note);
+    await local.stack.upload("images/kept.jpg", picture(), "image/jpeg");
+    await documentsOf("images/kept.jpg");
+    while (kept.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    unsubscribe("http.server.request.start", note);
+    expect(Math.min(...kept)).toBeGreaterThan(5_000);
   });
 
   it("lets nothing but images be written through its door", async () => {
