@@ -66,7 +66,7 @@ const sweepSchema = {
     layers: texts,
     targets: { ...texts, description: 'classes or ranks; "label" is the manifest\'s class' },
     batch: { ...whole, description: "images a shard" },
-    maxConcurrency: { ...whole, description: "shards under way at once" },
+    maxConcurrency: { ...whole, description: "the most shards handed out at once and not settled" },
     toleratedFailures: {
       type: "object",
       properties: { count: { type: "integer" }, percent: { type: "number" }, minimumSample: whole },

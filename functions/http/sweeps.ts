@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { AppError } from "../../shared/errors.ts";
 import { readBytes } from "../../shared/storage/body.ts";
+import type { ObjectStore } from "../../shared/storage/store.ts";
 import { readSweep } from "../../shared/sweeps/definition.ts";
 import { estimateSweep } from "../../shared/sweeps/estimate.ts";
 import { type Run, reportFolder } from "../../shared/sweeps/layout.ts";
@@ -31,6 +32,8 @@ const jsonBytesMax = 64_000;
 const dryRunImagesMax = 200_000;
 /** Who polls more often is told what was so a moment ago. */
 const freshMilliseconds = 1_000;
+/** A report of a sweep under way reads up to a thousand records: who asks again so soon is given the same. */
+const partialFreshMilliseconds = 10_000;
 /** Sweeps whose state is remembered. */
 const rememberedMax = 100;
 
@@ -112,8 +115,9 @@ export async function getSweepReport(c: C, deps: Deps, id: string): Promise<Resp
   const sweep = await readSweepRecord(store, id);
   const run = await currentRun(store, id);
   const isFinal = await isReported(store, run);
-  if (!isFinal) await reportMore(store, sweep, run, { final: false });
-  const found = await store.get(`${reportFolder(id)}${isFinal ? "" : "partial-"}${reportFiles[asked]}`);
+  const key = `${reportFolder(id)}${isFinal ? "" : "partial-"}${reportFiles[asked]}`;
+  if (!isFinal && !(await isYoung(store, key))) await reportMore(store, sweep, run, { final: false });
+  const found = await store.get(key);
   if (found?.outcome !== "found") throw new AppError("not-found", `the sweep "${id}" has no report yet`);
   const headers = hardened({
     "content-type": types[asked],
@@ -122,6 +126,11 @@ export async function getSweepReport(c: C, deps: Deps, id: string): Promise<Resp
   });
   if (asked !== "html") return new Response(found.body, { headers });
   return new Response(servedPage(await new Response(found.body).text()), { headers });
+}
+
+async function isYoung(store: ObjectStore, key: string): Promise<boolean> {
+  const found = await store.head(key);
+  return found !== null && Date.now() - found.modified.getTime() < partialFreshMilliseconds;
 }
 
 async function readJson(c: C): Promise<unknown> {

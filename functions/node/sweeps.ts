@@ -1,4 +1,6 @@
 /** @file Sweeps on Node: driven by the process that serves, one shard at a time, as inference is serial in it. */
+import { setTimeout as pause } from "node:timers/promises";
+import { isPassing } from "../../shared/pipeline/upload.ts";
 import { driveSweep } from "../../shared/sweeps/drive.ts";
 import type { Run } from "../../shared/sweeps/layout.ts";
 import { settleShard } from "../../shared/sweeps/shard.ts";
@@ -12,30 +14,53 @@ export interface NodeSweeps {
   stop(): Promise<void>;
 }
 
+/** Between tries while storage is away: however long that lasts, the sweep goes on afterwards. */
+const outageMilliseconds = 10_000;
+
 export function nodeSweeps(): NodeSweeps {
-  const driven = new Map<string, Promise<void>>();
+  /** By id; `again` where it was started while it was driven, whose last step may not have seen what for. */
+  const driven = new Map<string, { again: boolean }>();
+  const working = new Set<Promise<void>>();
   const stopping = new AbortController();
   const { signal } = stopping;
+
+  async function drive(sweep: string, { platform, service, log }: Deps): Promise<void> {
+    const state = { again: false };
+    driven.set(sweep, state);
+    while (!signal.aborted) {
+      state.again = false;
+      try {
+        await driveSweep(platform.store, sweep, {
+          settle: (message, mode) => settleShard(message, mode, { store: platform.store, service, signal }),
+          workers: 1,
+          manifestLinesMax,
+          signal,
+        });
+        log({ event: "sweep", sweep, phase: "over" });
+        if (!state.again) break;
+      } catch (error) {
+        if (signal.aborted) break;
+        log({ event: "sweep", sweep, failed: String(error) });
+        if (!isPassing(error) && !state.again) break;
+        await pause(outageMilliseconds, undefined, { signal }).catch(() => {}); // stopped: the loop ends
+      }
+    }
+    driven.delete(sweep);
+  }
+
   return {
     start({ sweep }, deps) {
-      if (driven.has(sweep)) return;
-      const { platform, service, log } = deps;
-      const drive = driveSweep(platform.store, sweep, {
-        settle: (message, mode) => settleShard(message, mode, { store: platform.store, service, signal }),
-        workers: 1,
-        manifestLinesMax,
-        signal,
-      })
-        .then(() => log({ event: "sweep", sweep, phase: "over" }))
-        .catch((error: unknown) => {
-          if (!signal.aborted) log({ event: "sweep", sweep, failed: String(error) });
-        })
-        .finally(() => driven.delete(sweep));
-      driven.set(sweep, drive);
+      const known = driven.get(sweep);
+      if (known !== undefined) {
+        known.again = true;
+        return;
+      }
+      const work = drive(sweep, deps).finally(() => working.delete(work));
+      working.add(work);
     },
     async stop() {
       stopping.abort();
-      await Promise.all(driven.values());
+      await Promise.all(working);
     },
   };
 }

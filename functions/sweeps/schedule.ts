@@ -1,10 +1,10 @@
 /** @file Sweeps on schedule: the definitions in the bucket that name the trigger that fired. */
-import { AppError } from "../../shared/errors.ts";
 import { listAll } from "../../shared/storage/list-all.ts";
 import { readSweep } from "../../shared/sweeps/definition.ts";
 import { definitionPrefix } from "../../shared/sweeps/layout.ts";
 import { createSweep } from "../../shared/sweeps/lifecycle.ts";
 import { readRecord } from "../../shared/sweeps/records.ts";
+import { retried } from "../../shared/sweeps/retry.ts";
 import type { Deps } from "../deps.ts";
 
 /** Definitions read a trigger: each is a call. */
@@ -24,7 +24,7 @@ export async function startScheduled(cron: string, scheduledAt: Date, deps: Deps
     looked += 1;
     if (looked > definitionsMax) break;
     try {
-      const request = readSweep(await readRecord(platform.store, key), settings.defaults);
+      const request = readSweep(await retried(() => readRecord(platform.store, key)), settings.defaults);
       if (request.cron !== cron) continue;
       const id = `${name}-${scheduledAt.toISOString().slice(0, 16).replace(/[-:]/g, "").toLowerCase()}`;
       await createSweep({ store: platform.store, models: service.options.models }, id, request.definition);
@@ -32,8 +32,11 @@ export async function startScheduled(cron: string, scheduledAt: Date, deps: Deps
       started.push(id);
       log({ event: "sweep scheduled", definition: key, sweep: id });
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      log({ event: "sweep scheduled", definition: key, failed: error.message });
+      log({
+        event: "sweep scheduled",
+        definition: key,
+        failed: error instanceof Error ? error.message : String(error),
+      });
     }
   }
   return started;

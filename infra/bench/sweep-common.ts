@@ -1,4 +1,4 @@
-/** @file What the parts of the sweep's benchmark share: a place to sweep in, a model in it, and the form of a result. */
+/** @file What the parts of the sweep's benchmark share: a place, a model in it, and the form of a result. */
 import path from "node:path";
 import { publishModel } from "../../shared/pipeline/publish.ts";
 import type { ObjectStore } from "../../shared/storage/store.ts";

@@ -1,6 +1,6 @@
 /**
- * @file `npm run bench:sweep`: planning and polling, cores and threads, the sweep in one workerd, and memory. A table on
- * stdout; files in a temporary folder.
+ * @file `npm run bench:sweep`: planning and polling, cores and threads, the sweep in one workerd, and memory. A table
+ * on stdout; files in a temporary folder.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

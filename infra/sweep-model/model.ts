@@ -1,6 +1,7 @@
 /** @file A sweep of any size on paper: what it sends, lists, writes and pays, and how near it comes to each limit. */
-import { instanceId, roundsMax, sendMax } from "../../functions/sweeps/workflow.ts";
-import { chaptersMax, closedMax } from "../../shared/sweeps/advance.ts";
+import { instanceId, roundsMax } from "../../functions/sweeps/workflow.ts";
+import { chaptersMax, enqueueMax } from "../../shared/sweeps/advance.ts";
+import { closedMax } from "../../shared/sweeps/close.ts";
 import { type Price, priceOf, type Usage, usageOf } from "../../shared/sweeps/prices.ts";
 import { pagesMax } from "../../shared/sweeps/progress.ts";
 import { partShardsMax, partTasksMax } from "../../shared/sweeps/report.ts";
@@ -89,8 +90,8 @@ export function modelOf(given: Assumptions): Model {
     instanceName: instanceId({ sweep: "x".repeat(64), run: 99_999, chain: 99_999 }).length,
     instancesCreated: 1,
     messageBytes: message,
-    sendBatch: sendMax,
-    sendBatchBytes: sendMax * message,
+    sendBatch: enqueueMax,
+    sendBatchBytes: enqueueMax * message,
     messagesPerSecond: maxConcurrency / (shardMilliseconds / 1000),
     consumers: maxConcurrency,
     backlogBytes: maxConcurrency * message,

@@ -24,7 +24,7 @@ export interface SweepDefinition {
   readonly questions: readonly SweepQuestion[];
   /** Images a shard. */
   readonly batch: number;
-  /** Shards under way at once. */
+  /** Different shards handed out and not settled, at most; a queue may give one of them to two consumers. */
   readonly maxConcurrency: number;
   readonly toleratedFailures: ToleratedFailures;
   /** The first so many images only; null is all. */

@@ -17,8 +17,10 @@ export interface DriveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Tries of a shard before what fails in it is recorded. */
-const triesMax = 4;
+/** Tries of a shard before what fails in it is recorded, as many as a queue's. */
+const triesMax = 6;
+/** Before the second try, and twice as long before each that follows: half a minute in all. */
+const retryMilliseconds = 1_000;
 /** Steps that may fail one after another, each with a pause: an outage of some minutes. */
 const failedStepsMax = 20;
 const failedStepMilliseconds = 500;
@@ -42,9 +44,13 @@ export async function driveSweep(store: ObjectStore, id: string, options: DriveO
     try {
       await settle(message, attempt < triesMax ? "explain" : "last");
     } catch (error) {
-      if (signal?.aborted) return;
-      if (isPassing(error) && attempt < triesMax) waiting.push({ message, attempt: attempt + 1 });
-      else fault ??= error;
+      if (isPassing(error) && attempt < triesMax) {
+        await wait(retryMilliseconds * 2 ** (attempt - 1), null, signal);
+        if (!signal?.aborted) waiting.push({ message, attempt: attempt + 1 });
+      } else {
+        fault ??= error;
+        wake();
+      }
     }
   };
   const start = (): void => {

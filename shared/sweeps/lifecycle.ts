@@ -119,13 +119,18 @@ export async function cancelSweep(store: ObjectStore, id: string, signal?: Abort
 interface ReportedRun {
   readonly run: number;
   readonly final: boolean;
+  readonly planned: object | null;
+}
+
+/** A run's final report; null until it is written. */
+async function reportOf({ sweep, run }: Run, store: ObjectStore, signal?: AbortSignal): Promise<ReportedRun | null> {
+  const report = await retried(() => readRecord<ReportedRun>(store, reportKey(sweep), signal), signal);
+  return report?.final === true && report.run === run ? report : null;
 }
 
 /** Whether a run's final report is written, after which the run is over. */
-export async function isReported(store: ObjectStore, { sweep, run }: Run, signal?: AbortSignal): Promise<boolean> {
-  const report = await retried(() => readRecord<ReportedRun>(store, reportKey(sweep), signal), signal);
-  return report?.final === true && report.run === run;
-}
+export const isReported = async (store: ObjectStore, run: Run, signal?: AbortSignal): Promise<boolean> =>
+  (await reportOf(run, store, signal)) !== null;
 
 /**
  * Begins a run through what did not succeed. Of two redrives at once one is written, and both are it. Throws
@@ -136,9 +141,11 @@ export async function redriveSweep(store: ObjectStore, id: string, signal?: Abor
   const run = await currentRun(store, id, signal);
   const refuse = (why: string): AppError =>
     new AppError("request-invalid", `cannot redrive the sweep "${id}": ${why}`, { id, reason: "not-over" });
-  if (!(await isReported(store, run, signal))) throw refuse("it is not over; cancel it first, or wait for its report");
+  const report = await reportOf(run, store, signal);
+  if (report === null) throw refuse("it is not over; cancel it first, or wait for its report");
   const plan = await retried(() => readRecord<Plan>(store, planKey(run), signal), signal);
-  if (plan === null) {
+  // One that was sealed while the run was being stopped is of images that its report knows nothing of.
+  if (plan === null || report.planned === null) {
     const stop = await retried(() => readRecord<StopRecord>(store, stopKey(run), signal), signal);
     throw refuse(`it ended before its images were known (${stop?.why ?? "no reason is kept"}); start another one`);
   }

@@ -29,9 +29,36 @@ export interface Progress {
   readonly samples: readonly (readonly [number, number])[];
   /** The last shards with failures, the newest last. */
   readonly failing: readonly number[];
+  /** When the orchestrator's last step was; null before there was one. */
+  readonly at: number | null;
+  /** What keeps it from going on; null after a step that did. */
+  readonly trouble: Trouble | null;
 }
 
-const nothing: Progress = { settled: 0, counts: noCounts, next: 0, inFlight: [], samples: [], failing: [] };
+export interface Trouble {
+  readonly why: string;
+  /** Of the first of so many steps, one after another. */
+  readonly since: number;
+  readonly times: number;
+}
+
+const nothing: Progress = {
+  settled: 0,
+  counts: noCounts,
+  next: 0,
+  inFlight: [],
+  samples: [],
+  failing: [],
+  at: null,
+  trouble: null,
+};
+
+/** The same trouble goes on, whatever words it has today. */
+export const withTrouble = (known: Trouble | null, why: string, now: number): Trouble => ({
+  why,
+  since: known?.since ?? now,
+  times: (known?.times ?? 0) + 1,
+});
 
 /** Shards remembered for their failures. */
 const failingMax = 3;
@@ -45,8 +72,10 @@ export const withFailing = (failing: Progress["failing"], marks: readonly Mark[]
   return [...new Set([...failing.filter((shard) => !found.includes(shard)), ...found])].slice(-failingMax);
 };
 
-export const readProgress = async (store: ObjectStore, run: Run, signal?: AbortSignal): Promise<Progress> =>
-  (await readRecord<Progress>(store, progressKey(run), signal)) ?? nothing;
+export const readProgress = async (store: ObjectStore, run: Run, signal?: AbortSignal): Promise<Progress> => ({
+  ...nothing,
+  ...(await readRecord<Progress>(store, progressKey(run), signal)),
+});
 
 export const writeProgress = (store: ObjectStore, run: Run, progress: Progress, signal?: AbortSignal) =>
   writeRecord(store, progressKey(run), progress, { signal });

@@ -14,7 +14,7 @@ export const pictureTemplate = "../../explanations/{id}.overlay.png";
 type Row = readonly [
   key: string,
   question: number,
-  id: string,
+  result: string,
   outcome: string,
   topClass: string,
   probability: number,
@@ -117,7 +117,7 @@ function rowOf(task: TaskRecord): readonly Row[] {
     [
       task.key,
       task.question,
-      id,
+      id.slice(task.key.length + 1), // an id is the key, "/" and a digest: the key once is enough
       task.outcome,
       s.top.name,
       rounded(s.top.probability),
@@ -201,7 +201,9 @@ function classTable({ classes }: Report): string {
 
 function failuresText({ counts, files }: Report, shown: number): string {
   if (counts.failed === 0) return "None.";
-  return counts.failed === shown ? `${shown}.` : `${shown} of ${counts.failed}; all are in ${named(files.failures)}.`;
+  return counts.failed === shown
+    ? `${shown} failed.`
+    : `${shown} of ${counts.failed}; all are in ${named(files.failures)}.`;
 }
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.codePointAt(0)};`);

@@ -24,7 +24,7 @@ label { display: grid; font-size: .85rem; gap: .15rem; }
 input, select, button { font: inherit; padding: .3rem .5rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 #cards {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .75rem; list-style: none;
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .75rem; list-style: none;
   padding: 0;
 }
 #cards button {
@@ -53,15 +53,16 @@ export const reportScript = `
 const holder = document.getElementById("data");
 const { questions, rows, failures } = JSON.parse(holder.textContent);
 const template = holder.dataset.picture;
-const fields = ["key", "question", "id", "outcome", "top", "probability", "target", "concentration", "flat", "correct",
-  "label", "hit", "milliseconds"];
+const fields = ["key", "question", "result", "outcome", "top", "probability", "target", "concentration", "flat",
+  "correct", "label", "hit", "milliseconds"];
 const items = rows.map((row) => Object.fromEntries(fields.map((field, i) => [field, row[i]])));
 const $ = (id) => document.getElementById(id);
 const pageSize = 60;
 let found = items, shown = 0, open = -1;
 
-const pictureOf = (item) => template.replace("{id}", item.id.split("/").map(encodeURIComponent).join("/"));
-const percent = (value) => (value === null ? "not known" : (100 * value).toFixed(1) + " %");
+const idOf = (item) => item.key + "/" + item.result;
+const pictureOf = (item) => template.replace("{id}", idOf(item).split("/").map(encodeURIComponent).join("/"));
+const percent = (value) => (value === null ? "not known" : (100 * value).toFixed(1) + "\\u00a0%");
 const verdict = (item) => (item.correct === null ? "" : item.correct ? "right" : "wrong");
 const describe = (item) => item.key + ": " + item.top + ", " + percent(item.probability) +
   (verdict(item) && ", " + verdict(item)) +
@@ -134,7 +135,7 @@ function show(index) {
     "Pointing game": item.hit === null ? null : item.hit ? "hit" : "miss",
     "In the map's peak tenth": item.flat ? "flat map" : percent(item.concentration),
     "Question": questions[item.question], "Outcome": item.outcome, "Time": item.milliseconds + " ms",
-    "Explanation": item.id,
+    "Explanation": idOf(item),
   };
   const known = Object.entries(facts).filter(([, value]) => value);
   $("item-facts").replaceChildren(...known.flatMap(([name, value]) => {

@@ -16,6 +16,7 @@ import {
 } from "./records.ts";
 import type { Report } from "./report-document.ts";
 import { reportPage } from "./report-page.ts";
+import { retried } from "./retry.ts";
 import { addTask, classesOf, newTally, questionReport, type Tally } from "./tally.ts";
 
 export interface ReportOptions {
@@ -67,7 +68,9 @@ export async function reportMore(
     while (plan !== null && shard < plan.shards && shards < partShardsMax && tasks < partTasksMax) {
       const until = Math.min(plan.shards, shard + readsAtOnce);
       const numbers = Array.from({ length: until - shard }, (_, i) => shard + i);
-      const records = await Promise.all(numbers.map((n) => readRecord<ShardRecord>(store, shardKey(here, n), signal)));
+      const read = (n: number): Promise<ShardRecord | null> =>
+        retried(() => readRecord<ShardRecord>(store, shardKey(here, n), signal), signal);
+      const records = await Promise.all(numbers.map(read));
       for (const [i, record] of records.entries()) {
         if (record === null && final) throw incomplete(sweep.id, `shard ${shard + i} of run ${at} has no record`);
         for (const task of record?.tasks ?? []) {

@@ -82,9 +82,9 @@ export async function settleShard(message: ShardMessage, mode: ShardMode, deps: 
   if (stop !== null) return { kind: "stopped", why: stop.why };
   const start = performance.now();
   const job = await openJob(message, deps);
-  if (job.replaced !== null) {
-    await stopRun(store, message, { state: "aborted", why: job.replaced }, signal);
-    return { kind: "stopped", why: job.replaced };
+  if (job.hopeless !== null) {
+    await stopRun(store, message, { state: "aborted", why: job.hopeless }, signal);
+    return { kind: "stopped", why: job.hopeless };
   }
   const tasks: TaskRecord[] = [];
   let looked = Date.now();
@@ -136,7 +136,7 @@ interface Job {
   readonly sweep: SweepRecord;
   readonly items: readonly SweepItem[];
   /** Why nothing can be explained any more. */
-  readonly replaced: string | null;
+  readonly hopeless: string | null;
   /** When the sweep began, by the store's clock: results since then are this sweep's own. */
   readonly began: Date;
 }
@@ -152,11 +152,19 @@ async function openJob(message: ShardMessage, { store, service, signal }: ShardD
     if (sweep === null || info === null || plan === null || shard >= plan.shards) {
       throw new AppError("not-found", `there is no shard ${shard} of run ${message.run} of a sweep "${id}"`);
     }
-    const items = await chapterReader(store, message, plan, signal)(shard);
-    const model = await service.options.models.get(sweep.model.name, signal);
-    const isSame = model.sha256 === sweep.model.sha256 && model.cardSha256 === sweep.model.card;
-    const replaced = isSame ? null : `the model "${sweep.model.name}" was replaced during the sweep: start another one`;
-    return { sweep, items, replaced, began: info.modified };
+    const began = info.modified;
+    try {
+      const items = await chapterReader(store, message, plan, signal)(shard);
+      const { name, sha256, card } = sweep.model;
+      const model = await service.options.models.get(name, signal);
+      const isSame = model.sha256 === sha256 && model.cardSha256 === card;
+      const hopeless = isSame ? null : `the model "${name}" was replaced during the sweep: start another one`;
+      return { sweep, items, hopeless, began };
+    } catch (error) {
+      // A model that was removed, a chapter that is damaged: it would be the same for every worker, however often.
+      if (isPassing(error) || !(error instanceof AppError)) throw error;
+      return { sweep, items: [], hopeless: `it cannot go on: ${error.message}`, began };
+    }
   }, signal);
 }
 

@@ -13,15 +13,15 @@ import {
   stopKey,
 } from "./layout.ts";
 import { currentRun, readSweepRecord } from "./lifecycle.ts";
-import { countSettled, rateOf, readProgress, withFailing } from "./progress.ts";
-import { type Plan, readRecord, type ShardRecord, type StopRecord } from "./records.ts";
+import { countSettled, type Progress, rateOf, readProgress, withFailing } from "./progress.ts";
+import { type Plan, readRecord, type ShardRecord, type StopRecord, type SweepRecord } from "./records.ts";
 import type { Report } from "./report-document.ts";
 import { steady } from "./retry.ts";
 
 export interface SweepStatus {
   readonly id: string;
-  readonly state: "planning" | "running" | "stopping" | "reporting" | "complete" | "cancelled" | "aborted";
-  /** Why it was stopped, or what is remarkable. */
+  readonly state: "planning" | "running" | "waiting" | "stopping" | "reporting" | "complete" | "cancelled" | "aborted";
+  /** Why it was stopped, what it waits for, or what is remarkable. */
   readonly note: string | null;
   /** 0, and one more for each redrive. */
   readonly run: number;
@@ -47,6 +47,8 @@ export interface SweepStatus {
 
 /** Failures told. */
 const failuresMax = 5;
+/** A step takes up to 5 minutes, and the pause after it half a one. */
+const quietMilliseconds = 10 * 60_000;
 
 /** Throws `not-found`. */
 export async function sweepStatus(
@@ -87,12 +89,17 @@ export async function sweepStatus(
       ? (stop?.state ?? "complete")
       : stop !== null
         ? "stopping"
-        : plan === null
-          ? "planning"
-          : allSettled
-            ? "reporting"
-            : "running",
-    note: stop?.why ?? noteOf(first, sweep.definition),
+        : progress.trouble !== null
+          ? "waiting"
+          : plan === null
+            ? "planning"
+            : allSettled
+              ? "reporting"
+              : "running",
+    note: joined([
+      stop?.why ?? noteOf(first, sweep.definition),
+      ...(isOver ? [] : [troubleNote(progress), quietNote(progress.at ?? startOf(sweep, run), now())]),
+    ]),
     run: run.run,
     model: sweep.model.name,
     questions: sweep.definition.questions,
@@ -117,6 +124,26 @@ function settledForGood({ counts }: Report, plan: Plan | null): Counts {
   const retried = plan?.tasks ?? counts.failed + counts.dropped;
   return { ...counts, dropped: 0, failed: Math.max(0, counts.failed + counts.dropped - retried) };
 }
+
+const joined = (notes: readonly (string | null)[]): string | null =>
+  notes.filter((note) => note !== null).join("; ") || null;
+
+const timeText = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
+
+function troubleNote({ trouble }: Progress): string | null {
+  if (trouble === null) return null;
+  const { why, since, times } = trouble;
+  return `${why} (${times === 1 ? "once" : `${times} times`}, since ${timeText(since)})`;
+}
+
+/** When a run that had no step yet was begun, as far as it is known here. */
+const startOf = ({ createdAt }: SweepRecord, { run }: Run): number | null => (run === 0 ? Date.parse(createdAt) : null);
+
+/** Of an orchestrator that died nothing else tells. */
+const quietNote = (at: number | null, now: number): string | null =>
+  at === null || now - at < quietMilliseconds
+    ? null
+    : `nobody has driven it on since ${timeText(at)}: start it again with its id, and it goes on`;
 
 function noteOf(plan: Plan | null, { source }: SweepDefinition): string | null {
   if (plan === null) return null;

@@ -63,7 +63,10 @@ export const sweep: Command = {
     ...(objective && { objective }),
     ...(output && { output }),
     batch: { value: "N", help: `images a shard (default ${batchDefault})` },
-    concurrency: { value: "N", help: "shards at once: threads here (default: this machine's cores), consumers there" },
+    concurrency: {
+      value: "N",
+      help: "shards at once at most: threads here (default: this machine's cores), consumers there",
+    },
     limit: { value: "N", help: "the first N images alone" },
     sample: { value: "0..1", help: "a share of the images, the same ones every time" },
     "tolerate-count": { value: "N", help: "end when more than N explanations failed" },

@@ -8,7 +8,7 @@ import { bytesText, type Terminal, table } from "../terminal.ts";
 const barWidth = 24;
 
 /** `[######······] 120 of 500, 3 failed, 2.1/s, 3 min left`. */
-export function progressText({ state, planned, counts, rate, etaSeconds }: SweepStatus): string {
+export function progressText({ state, note, planned, counts, rate, etaSeconds }: SweepStatus): string {
   if (planned === null || state === "planning") return "listing the images";
   const done = counts.succeeded + counts.skipped + counts.failed;
   const share = planned.tasks === 0 ? 1 : Math.min(1, done / planned.tasks);
@@ -17,7 +17,8 @@ export function progressText({ state, planned, counts, rate, etaSeconds }: Sweep
   const failed = counts.failed > 0 ? `, ${counts.failed} failed` : "";
   const speed = rate === null ? "" : `, ${rate.toPrecision(3)}/s`;
   const left = etaSeconds === null ? "" : `, ${durationText(1000 * etaSeconds)} left`;
-  return `[${bar}] ${done} of ${planned.tasks}${skipped}${failed}${speed}${left}`;
+  const waiting = state === "waiting" ? `; waiting: ${note}` : "";
+  return `[${bar}] ${done} of ${planned.tasks}${skipped}${failed}${speed}${left}${waiting}`;
 }
 
 /** Tells each failure once. */
