@@ -4,12 +4,10 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { openStore } from "../../functions/node/platform.ts";
-import { readSettings } from "../../functions/settings.ts";
 import { AppError } from "../../shared/errors.ts";
 import { slug } from "../../shared/slug.ts";
-import { readObject } from "../../shared/storage/body.ts";
 import { listAll } from "../../shared/storage/list-all.ts";
+import { isBucketAddress, openBucket, parseBucketAddress, readKey } from "./buckets.ts";
 import { readBytes, reason } from "./files.ts";
 
 export interface Source {
@@ -64,7 +62,7 @@ export async function listSources(
       found.push(fromUrl(input));
       continue;
     }
-    if (input.startsWith("s3://")) {
+    if (isBucketAddress(input)) {
       const objects = await inBucket(input, recursive, environment);
       skipped += objects.skipped;
       found.push(...objects.sources);
@@ -108,17 +106,14 @@ function fromUrl(url: string): Unnamed {
   return { label: url, ...parts, array: parts.extension === ".npy", read: (signal) => download(url, signal) };
 }
 
-/**
- * `s3://bucket/key` is one object; with a slash at the end, the pictures below it. Where the bucket is and who asks are
- * the environment's: BACKLIGHT_S3_ENDPOINT and its like, or AWS's own.
- */
+/** `s3://bucket/key` is one object; with a slash at the end, the pictures below it. */
 async function inBucket(
   input: string,
   recursive: boolean,
   environment: ListOptions["environment"],
 ): Promise<{ readonly sources: readonly Unnamed[]; readonly skipped: number }> {
-  const [, bucket = "", key = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(input) ?? [];
-  const store = await openStore(`s3://${bucket}`, await readSettings(environment));
+  const { bucket, key } = parseBucketAddress(input);
+  const store = await openBucket(bucket, environment);
   const from = (name: string): Unnamed => {
     const parts = nameParts(path.posix.basename(name));
     return {
@@ -126,10 +121,9 @@ async function inBucket(
       ...parts,
       array: parts.extension === ".npy",
       read: async (signal) => {
-        const object = await store.get(name, { signal });
-        if (object?.outcome === "found") {
-          return readObject(object, { bytesMax: downloadBytesMax, what: `"s3://${bucket}/${name}"` });
-        }
+        const limit = { bytesMax: downloadBytesMax, what: `"s3://${bucket}/${name}"` };
+        const bytes = await readKey(store, name, limit, { signal });
+        if (bytes !== null) return bytes;
         throw new AppError("not-found", `cannot read "s3://${bucket}/${name}": there is no such object`, { key: name });
       },
     };

@@ -76,6 +76,10 @@ const passing: readonly number[] = [408, 409, 425, 429];
 /** Codes under a 400 that pass: the connection broke while the body was on its way. */
 const broken = /^(RequestTimeout|IncompleteBody|ClientDisconnect)$/;
 
+const noCredentials =
+  "there are no credentials; set BACKLIGHT_S3_ACCESS_KEY_ID and BACKLIGHT_S3_SECRET_ACCESS_KEY, beside " +
+  "BACKLIGHT_S3_ENDPOINT or BACKLIGHT_S3_REGION, or AWS's own";
+
 /**
  * What an error of the client means. Names the S3's own code, never its message: the answer to a wrong signature quotes
  * the key and what was signed.
@@ -84,11 +88,11 @@ export function explain(error: unknown): Fault {
   const [status, name] = [statusOf(error), textOf(error, "name") ?? ""];
   if (status === null) {
     // Without an answer it was the network, unless there was nothing to sign with.
-    const transient = name !== "CredentialsProviderError";
+    if (name === "CredentialsProviderError") return { why: noCredentials, status, transient: false };
     return {
       why: textOf(error, "code") ?? (/^(Error|)$/.test(name) ? "the connection failed" : name),
       status,
-      transient,
+      transient: true,
     };
   }
   const code =

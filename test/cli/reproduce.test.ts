@@ -2,8 +2,12 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findings } from "../../infra/cli/reproduce/claims.ts";
-import { type Box, dataset, model, type Row, voc } from "./evaluate-place.ts";
-import { type Ran, tinyWorkplace, type Workplace } from "./workplace.ts";
+import { studyMethods } from "../../infra/cli/reproduce/study.ts";
+import { int, ints } from "../../shared/graph/attributes.ts";
+import { volume } from "../../shared/graph/constant.ts";
+import { modelBytes, node, randomNumbers, tensorInfo, weights } from "../support/tiny-models.ts";
+import { type Box, dataset, find, model, type Row, voc } from "./evaluate-place.ts";
+import { type Ran, tinyCard, tinyWorkplace, type Workplace } from "./workplace.ts";
 
 let place: Workplace;
 let argv: readonly string[];
@@ -105,6 +109,78 @@ describe("reproduce", () => {
   it("refuses a step that is none", async () => {
     const { code, err } = await place.run(...argv, "--steps", "0");
     expect([code, err]).toEqual([2, expect.stringContaining("--steps takes numbers above 0 up to 1000 and auto")]);
+  });
+});
+
+/**
+ * Conv -> Clip `relu6` -> Conv 1x1 `bottleneck`, linear as MobileNetV2's are -> Conv -> Relu `relu2` -> average ->
+ * `logits`.
+ */
+function bottleneckNet(): Uint8Array {
+  const drawn = (name: string, dims: readonly number[], seed: number) =>
+    weights(name, dims, randomNumbers(seed, volume(dims), 0.5));
+  const same = { kernel_shape: ints([3, 3]), pads: ints([1, 1, 1, 1]) };
+  return modelBytes({
+    nodes: [
+      node("Conv", ["image", "w1"], ["conv1"], same, "conv1"),
+      node("Clip", ["conv1", "zero", "six"], ["relu6"], {}, "clip"),
+      node("Conv", ["relu6", "w2"], ["bottleneck"], {}, "conv2"),
+      node("Conv", ["bottleneck", "w3"], ["conv3"], same, "conv3"),
+      node("Relu", ["conv3"], ["relu2"], {}, "relu"),
+      node("GlobalAveragePool", ["relu2"], ["gap"], {}, "gap"),
+      node("Flatten", ["gap"], ["features"], {}, "flatten"),
+      node("Gemm", ["features", "w4", "b4"], ["logits"], { transB: int(1) }, "fc"),
+    ],
+    inputs: [tensorInfo("image", [1, 3, 8, 8])],
+    outputs: [tensorInfo("logits", [1, 5])],
+    initializers: [
+      weights("zero", [], [0]),
+      weights("six", [], [6]),
+      drawn("w1", [8, 3, 3, 3], 1),
+      drawn("w2", [4, 8, 1, 1], 2),
+      drawn("w3", [6, 4, 3, 3], 3),
+      drawn("w4", [5, 6], 4),
+      drawn("b4", [5], 5),
+    ],
+  });
+}
+
+describe("reproduce on a net with linear bottlenecks", () => {
+  const refused = ["contrastive-excitation-backprop", "excitation-backprop"];
+  const study = async (out: string, ...more: readonly string[]) => {
+    place.write("bottleneck.onnx", bottleneckNet());
+    place.write("bottleneck.card.json", tinyCard());
+    const steps = ["--steps", "auto", "--quiet", "--out", place.at(out)];
+    const argv = ["reproduce", place.at("data"), "--model", place.at("bottleneck.onnx"), ...steps, ...more];
+    return { ...(await place.run(...argv)), document: () => place.json(`${out}/report.json`) as Document }; // its own
+  };
+
+  it("lists excitation backprop with the reason, and has every other method of the study", async () => {
+    const { code, err, document } = await study("refused", "--layers", "relu6,relu2");
+    expect(code, err).toBe(0);
+    const { rows, failures, combined, steps } = document();
+    expect(failures.map((f) => f.what)).toEqual(refused.map((name) => `method ${name}`));
+    for (const { message } of failures) {
+      expect(message).toMatch(/never negative, and "bottleneck" may be.* layers behind it can be explained: "relu2"/);
+    }
+    const methods = [...new Set(rows.map((r) => r["method"]))];
+    const others = studyMethods.filter((name) => !refused.includes(name));
+    const meta = ["norm-grad + meta", "norm-grad-selective + meta"];
+    expect(methods).toEqual(["centre", ...others, ...meta]);
+    expect(new Set(combined.map((r) => r["method"]))).toEqual(new Set([...others, ...meta]));
+    expect(steps.map((r) => r["step"])).toEqual(["none", "auto", "none", "auto"]);
+    const report = readFileSync(place.at("refused/report.md"), "utf8");
+    for (const name of refused) expect(report).toMatch(new RegExp(`- failed: method ${name}: .*"bottleneck" may be`));
+    expect(report).not.toMatch(/^\| (contrastive-)?excitation-backprop \|/m);
+  });
+
+  it("measures excitation backprop at the layer that the reason names", async () => {
+    const { code, err, document } = await study("named", "--layers", "relu2", "--methods", refused.join());
+    expect(code, err).toBe(0);
+    expect(document().failures).toEqual([]);
+    for (const method of refused) {
+      expect(find(document().rows, { method, layer: "relu2", subset: "all" })).toMatchObject({ trials: 4 });
+    }
   });
 });
 

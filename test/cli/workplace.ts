@@ -114,8 +114,8 @@ export const tinyCard = (): string =>
   JSON.stringify({ name: "tiny", preprocessing: { family: "imagenet-squash" }, labels: tinyLabels });
 
 /** A workplace with `tiny.onnx` and its card, `photo.png` (12 x 10) and `photo2.jpg`. */
-export async function tinyWorkplace(): Promise<Workplace> {
-  const place = workplace();
+export async function tinyWorkplace(environment?: Readonly<Record<string, string>>): Promise<Workplace> {
+  const place = workplace(environment);
   place.write("tiny.onnx", tinyClassifier());
   place.write("tiny.card.json", tinyCard());
   place.write("photo.png", await pngOf(noise(12, 10)));

@@ -71,7 +71,9 @@ export const evaluate: Command = {
   agreement     Spearman's rho of the first method's maps with the others', such as norm-grad,norm-grad-real
 
 DATASET is a folder of images with VOC XML, COCO JSON, YOLO text or class-index masks, or a JSON file: COCO's, or a list
-of (image, class) pairs. The others than pointing and localisation take any folder of images.
+of (image, class) pairs. The others than pointing and localisation take any folder of images. It may be in a bucket, as
+s3://bucket/folder, and so may what --annotations, --images, --names and --classes say: it is then read, not copied,
+with the credentials of BACKLIGHT_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY, or AWS's own.
 
 Every layer of --layers is measured by itself, and with several layers their combination. Written to --out:
   KIND.json, KIND.csv   the figures with their 95 % intervals, and all that was skipped or failed, with reasons

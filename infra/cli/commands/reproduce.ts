@@ -43,7 +43,9 @@ export const reproduce: Command = {
     out: { short: "o", value: "DIR", help: "where the report and the journal are written (default out/reproduce)" },
     ...runtimeOptions,
   },
-  details: `Plays the pointing game and measures class sensitivity for every method at every layer, NormGrad also after
+  details: `DATASET is what evaluate takes, here or in a bucket (s3://bucket/folder).
+
+Plays the pointing game and measures class sensitivity for every method at every layer, NormGrad also after
 a step of meta-saliency; combines layers by sum and product with six weightings; and tries steps of several sizes. A
 method that the model does not allow is listed with the reason, and the rest goes on. Written to --out:
   report.md        tables beside the paper's own figures, with what is and is not comparable

@@ -41,6 +41,8 @@ export const weights: Command = {
   class-contrast     1 - Spearman's rho of the layer's maps for the two most probable classes; needs no labels, and
                      leaves out layers whose maps are flat or class-blind
 
+DATASET is what evaluate takes, here or in a bucket (s3://bucket/folder).
+
 Pass the weights on with the same --method and --layers:
   backlight explain photo.jpg --model MODEL --layers LAYERS --weights 0.2,0.3,0.5`,
   async run(args, terminal): Promise<Outcome> {

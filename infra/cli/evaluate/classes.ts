@@ -2,7 +2,7 @@
 import { AppError } from "../../../shared/errors.ts";
 import { fieldsOf, listOf, parseJson } from "../../../shared/evaluation/datasets/annotation.ts";
 import { type Labels, resolveTarget } from "../../../shared/models/labels.ts";
-import { readBytes } from "../files.ts";
+import type { FileTree } from "./file-tree.ts";
 
 /** The model's classes that an annotation's class may be, none where the model does not have it. */
 export type ClassFinder = (name: string) => readonly number[];
@@ -16,11 +16,12 @@ const plain = (text: string): string => text.trim().toLowerCase().replaceAll("_"
  */
 export async function classFinder(
   file: string | undefined,
+  files: Pick<FileTree, "read">,
   labels: Labels | null,
   classes: number | null,
 ): Promise<ClassFinder> {
   if (file !== undefined) {
-    const map = parseClassMap(new TextDecoder().decode(await readBytes(file, "class map")), file, labels, classes);
+    const map = parseClassMap(new TextDecoder().decode(await files.read(file, "class map")), file, labels, classes);
     return (name) => map.get(plain(name)) ?? [];
   }
   const byName = new Map<string, number[]>();

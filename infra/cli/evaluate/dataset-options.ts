@@ -1,4 +1,7 @@
-/** @file Options that say which images are measured and what they show: those of `evaluate` that every study takes. */
+/**
+ * @file Options that say which images are measured and what they show: those of `evaluate` that every study takes. All
+ * that name a file or a folder take `s3://bucket/key` too.
+ */
 import type { Options } from "../args.ts";
 import { formats } from "./find-annotations.ts";
 

@@ -1,8 +1,7 @@
 /**
- * @file The DATASET argument: a folder or a manifest becomes images with their objects. Finds which format the
- * annotations have; reading them is in shared/evaluation/datasets.
+ * @file The DATASET argument: a folder or a manifest, here or in a bucket, becomes images with their objects. Finds
+ * which format the annotations have; reading them is in shared/evaluation/datasets.
  */
-import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../../../shared/errors.ts";
 import type { AnnotatedImage, AnnotatedObject } from "../../../shared/evaluation/datasets/annotation.ts";
@@ -14,13 +13,17 @@ import { parseYolo } from "../../../shared/evaluation/datasets/yolo.ts";
 import type { Size } from "../../../shared/imaging/geometry.ts";
 import { decodePngNumbers } from "../../../shared/imaging/png.ts";
 import { parseLabels } from "../../../shared/models/labels.ts";
-import { readBytes, readOptional } from "../files.ts";
+import { checkCancelled } from "../../../shared/runtime/runtime.ts";
+import type { Terminal } from "../terminal.ts";
+import type { FileTree } from "./file-tree.ts";
 import { type Annotations, findAnnotations, isPicture, type Needed } from "./find-annotations.ts";
+import { progressOf } from "./progress.ts";
 
 export interface DatasetImage {
   /** As the user knows it: the file's name. */
   readonly id: string;
-  readonly file: string;
+  /** Its bytes, fetched anew each time. Throws `not-found` or `storage-failed`. */
+  readonly read: () => Promise<Uint8Array>;
   /** null where nothing says what the image shows. */
   readonly objects: readonly AnnotatedObject[] | null;
   /** The image's size as the annotation says it. */
@@ -54,84 +57,133 @@ export interface DatasetOptions {
   readonly limit: number | undefined;
 }
 
-/** Throws `not-found`, and `dataset-invalid` where there are no images or the annotations cannot be told. */
-export async function openDataset(argument: string, options: DatasetOptions): Promise<Dataset> {
-  const given = await stat(argument).catch(() => undefined);
-  if (given === undefined) throw new AppError("not-found", `cannot read dataset "${argument}": there is no such file`);
-  const root = given.isDirectory() ? argument : path.dirname(argument);
-  const annotations = await findAnnotations(given.isDirectory() ? undefined : argument, root, options);
+/**
+ * Lists the dataset and reads its annotations; images are read when they are wanted. Throws `not-found`, and
+ * `dataset-invalid` where there are no images or the annotations cannot be told.
+ */
+export async function openDataset(
+  argument: string,
+  options: DatasetOptions,
+  files: FileTree,
+  terminal: Terminal,
+): Promise<Dataset> {
+  const isFile = (await files.kind(argument, "dataset")) === "file";
+  const root = isFile ? files.parent(argument) : argument;
+  if (options.images !== undefined && (await files.kind(options.images, "images")) === "file") {
+    throw new AppError("spec-invalid", `cannot list the images in "${options.images}": it is a file, not a folder`);
+  }
+  const annotations = await findAnnotations(files, isFile ? argument : undefined, root, options);
+  const place: Place = { files, root, options, terminal };
   const whole =
     annotations === null
-      ? await imagesAlone(options.images ?? root, root)
+      ? await imagesAlone(place)
       : annotations.file
-        ? await fromManifest(annotations, root, options)
-        : await fromFolder(annotations, root, options);
+        ? await fromManifest(annotations, place)
+        : await fromFolder(annotations, place);
   if (whole.images.length === 0 && whole.problems.length === 0) {
     throw new AppError("dataset-invalid", `the dataset "${argument}" is empty: it names no image`);
   }
-  return { ...whole, annotations, images: whole.images.slice(0, options.limit) };
+  return { ...whole, annotations };
+}
+
+interface Place {
+  readonly files: FileTree;
+  readonly root: string;
+  readonly options: DatasetOptions;
+  readonly terminal: Terminal;
 }
 
 type Found = Pick<Dataset, "images" | "problems">;
+type Picture = Pick<DatasetImage, "id" | "read">;
 
-async function imagesAlone(folder: string, root: string): Promise<Found> {
-  const own = await picturesIn(folder);
-  const files = own.length > 0 ? own : await picturesIn(await imagesFolder(undefined, root));
-  return {
-    images: files.map((file) => ({ id: path.basename(file), file, objects: null, annotatedSize: null })),
-    problems: [],
-  };
+const pictureAt = (files: FileTree, folder: string, name: string): Picture => ({
+  id: name,
+  read: () => files.read(files.join(folder, name), "image"),
+});
+
+async function imagesAlone({ files, root, options }: Place): Promise<Found> {
+  const listed = async (folder: string): Promise<readonly Picture[]> =>
+    (await pictureNames(files, folder)).map((name) => pictureAt(files, folder, name));
+  const own = await listed(options.images ?? root);
+  const found = own.length > 0 ? own : await listed(await imagesFolder(files, options.images, root));
+  const pictures = found.slice(0, options.limit);
+  return { images: pictures.map((picture) => ({ ...picture, ...nothingKnown })), problems: [] };
 }
 
 /** One document for all images. */
-async function fromManifest(annotations: Annotations, root: string, options: DatasetOptions): Promise<Found> {
-  const text = new TextDecoder().decode(await readBytes(annotations.path, "annotations"));
+async function fromManifest(annotations: Annotations, { files, root, options }: Place): Promise<Found> {
+  const text = new TextDecoder().decode(await files.read(annotations.path, "annotations"));
   const parse = (): readonly AnnotatedImage[] =>
     annotations.format === "pairs"
       ? parsePairs(text, annotations.path, options.pairs)
       : parseCoco(text, annotations.path);
-  const folder = await imagesFolder(options.images, root);
-  return {
-    images: parse().map(({ file, objects, size }) => ({
-      id: file,
-      file: path.resolve(folder, file),
-      objects,
-      annotatedSize: size,
-    })),
-    problems: [],
-  };
+  const folder = await imagesFolder(files, options.images, root);
+  const images = parse().map(({ file, objects, size }) => ({
+    ...pictureAt(files, folder, file),
+    objects,
+    annotatedSize: size,
+  }));
+  return { images: images.slice(0, options.limit), problems: [] };
 }
 
+/** Annotations read together: in a bucket each is a call, and 100,000 of them one by one would take an hour. */
+const READ_TOGETHER = 16;
+
 /** A document an image, of the same name but for its extension. */
-async function fromFolder(annotations: Annotations, root: string, options: DatasetOptions): Promise<Found> {
-  const names = await readNames(options.names, [annotations.path, root]);
-  const pictures = await picturesIn(await imagesFolder(options.images, root));
+async function fromFolder(annotations: Annotations, { files, root, options, terminal }: Place): Promise<Found> {
+  const names = await readNames(files, options.names, [annotations.path, root]);
+  const folder = await imagesFolder(files, options.images, root);
   const stem = (file: string): string => path.basename(file, path.extname(file));
+  // Masks may lie among the images.
+  const masks = new Set(annotations.documents);
+  const pictures = (await pictureNames(files, folder)).filter((name) => !masks.has(files.join(folder, name)));
   const documents = new Map(annotations.documents.map((file) => [stem(file), file]));
-  const problems: Problem[] = [];
   const images: DatasetImage[] = [];
-  for (const file of pictures.filter((f) => !annotations.documents.includes(f))) {
-    const document = documents.get(stem(file));
-    documents.delete(stem(file));
-    const id = path.basename(file);
-    try {
-      const found = document === undefined ? nothingKnown : await readObjects(annotations, document, names);
-      images.push({ id, file, ...found });
-    } catch (error) {
-      problems.push(problemOf(document ?? file, error));
+  const problems: Problem[] = [];
+  const wanted = pictures.slice(0, options.limit);
+  const progress = progressOf(terminal, wanted.length);
+  for (let at = 0; at < wanted.length; at += READ_TOGETHER) {
+    checkCancelled(terminal.signal, "reading the annotations");
+    const part = wanted.slice(at, at + READ_TOGETHER).map((name) => ({ name, document: documents.get(stem(name)) }));
+    const known = await Promise.all(
+      part.map(({ document }) =>
+        document === undefined ? nothingKnown : tried(document, () => readObjects(files, annotations, document, names)),
+      ),
+    );
+    for (const [i, { name }] of part.entries()) {
+      const found = known[i];
+      if (found !== undefined && "message" in found) problems.push(found);
+      else images.push({ ...pictureAt(files, folder, name), ...nothingKnown, ...found });
+      progress.step(`annotations, ${name}`, true);
     }
   }
+  for (const picture of pictures) documents.delete(stem(picture));
   for (const document of documents.values()) {
     problems.push({ what: document, code: "dataset-invalid", message: "there is no image of this name" });
   }
   return { images, problems };
 }
 
+/** What a document says, or what is wrong with it. */
+async function tried(document: string, read: () => Promise<Known>): Promise<Known | Problem> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof AppError && error.code === "cancelled") throw error;
+    return problemOf(document, error);
+  }
+}
+
 type Known = Pick<DatasetImage, "objects" | "annotatedSize">;
 const nothingKnown: Known = { objects: null, annotatedSize: null };
 
-async function readObjects({ format }: Annotations, document: string, names: readonly string[] | null): Promise<Known> {
-  const bytes = await readBytes(document, "annotation");
+async function readObjects(
+  files: FileTree,
+  { format }: Annotations,
+  document: string,
+  names: readonly string[] | null,
+): Promise<Known> {
+  const bytes = await files.read(document, "annotation");
   if (format === "masks") {
     const picture = decodePngNumbers(bytes);
     return { objects: objectsOfMask(picture, document, names), annotatedSize: picture };
@@ -151,32 +203,29 @@ export function problemOf(what: string, error: unknown): Problem {
 /** Names that datasets give the file of class names. */
 const nameFiles = ["classes.txt", "names.txt", "obj.names", "classes.json"];
 
-async function readNames(given: string | undefined, folders: readonly string[]): Promise<readonly string[] | null> {
+async function readNames(
+  files: FileTree,
+  given: string | undefined,
+  folders: readonly string[],
+): Promise<readonly string[] | null> {
   const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  if (given !== undefined) return parseLabels(decode(await readBytes(given, "class names")), given);
-  for (const file of folders.flatMap((folder) => nameFiles.map((name) => path.join(folder, name)))) {
-    const bytes = await readOptional(file, "class names");
+  if (given !== undefined) return parseLabels(decode(await files.read(given, "class names")), given);
+  for (const file of folders.flatMap((folder) => nameFiles.map((name) => files.join(folder, name)))) {
+    const bytes = await files.find(file, "class names");
     if (bytes !== undefined) return parseLabels(decode(bytes), file);
   }
   return null;
 }
 
 /** Where images lie beside their annotations: YOLO's and COCO's folder, VOC's, or the dataset's own. */
-async function imagesFolder(given: string | undefined, root: string): Promise<string> {
+async function imagesFolder(files: FileTree, given: string | undefined, root: string): Promise<string> {
   if (given !== undefined) return given;
   for (const name of ["images", "JPEGImages"]) {
-    const folder = path.join(root, name);
-    if ((await stat(folder).catch(() => undefined))?.isDirectory()) return folder;
+    const folder = files.join(root, name);
+    if (await files.isFolder(folder)) return folder;
   }
   return root;
 }
 
-async function picturesIn(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder).catch((cause: unknown) => {
-    throw new AppError("not-found", `cannot list the images in "${folder}"`, { folder }, { cause });
-  });
-  return names
-    .filter(isPicture)
-    .sort()
-    .map((name) => path.join(folder, name));
-}
+const pictureNames = async (files: FileTree, folder: string): Promise<readonly string[]> =>
+  (await files.names(folder)).filter(isPicture);

@@ -1,15 +1,14 @@
 /** @file Which annotations a dataset has, told from the names of its folders and files. */
-import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../../../shared/errors.ts";
-import { readBytes } from "../files.ts";
+import type { FileTree } from "./file-tree.ts";
 
 export const formats = ["voc", "coco", "yolo", "masks", "pairs"] as const;
 export type Format = (typeof formats)[number];
 
 export interface Annotations {
   readonly format: Format;
-  /** A document, or the folder that holds one an image. */
+  /** Of a document, or of the folder that holds one an image: a path, or `s3://bucket/key`. */
   readonly path: string;
   readonly file: boolean;
   /** In a folder: its documents. */
@@ -39,29 +38,31 @@ export type Needed = boolean | "if any";
  * `dataset-invalid` where there are several to choose from, or none and some are needed.
  */
 export async function findAnnotations(
+  files: FileTree,
   manifest: string | undefined,
   root: string,
   { annotations, needed }: { readonly annotations: string | undefined; readonly needed: Needed },
 ): Promise<Annotations | null> {
   const given = annotations ?? manifest;
-  if (given !== undefined) return describe(given);
-  const names = await readdir(root);
+  if (given !== undefined) return describe(files, given);
+  const names = await files.names(root);
   const found: Annotations[] = [];
   for (const { name, format, extension } of folders) {
     if (!names.includes(name)) continue;
-    const documents = await documentsIn(path.join(root, name), extension);
-    if (documents.length > 0) found.push({ format, path: path.join(root, name), file: false, documents });
+    const folder = files.join(root, name);
+    const documents = await documentsIn(files, folder, extension);
+    if (documents.length > 0) found.push({ format, path: folder, file: false, documents });
   }
-  for (const folder of [root, ...(names.includes("annotations") ? [path.join(root, "annotations")] : [])]) {
-    for (const file of await documentsIn(folder, ".json")) {
-      if (!/^(classes|.*\.card)\.json$/.test(path.basename(file))) found.push(await describe(file));
+  for (const folder of [root, ...(names.includes("annotations") ? [files.join(root, "annotations")] : [])]) {
+    for (const file of await documentsIn(files, folder, ".json")) {
+      if (!/^(classes|.*\.card)\.json$/.test(path.basename(file))) found.push(await describe(files, file));
     }
   }
   for (const [format, extension] of [
     ["voc", ".xml"],
     ["yolo", ".txt"],
   ] as const) {
-    const documents = await documentsIn(root, extension);
+    const documents = await documentsIn(files, root, extension);
     if (documents.length > 0) found.push({ format, path: root, file: false, documents });
   }
   const [only, second] = found;
@@ -81,16 +82,16 @@ export async function findAnnotations(
 }
 
 /** What a path given as annotations holds. */
-async function describe(given: string): Promise<Annotations> {
-  const found = await stat(given).catch(() => undefined);
-  if (found === undefined) throw new AppError("not-found", `cannot read annotations "${given}": there is no such file`);
-  if (!found.isDirectory()) return { format: await manifestFormat(given), path: given, file: true, documents: [] };
+async function describe(files: FileTree, given: string): Promise<Annotations> {
+  if ((await files.kind(given, "annotations")) === "file") {
+    return { format: await manifestFormat(files, given), path: given, file: true, documents: [] };
+  }
   for (const [format, extension] of [
     ["voc", ".xml"],
     ["yolo", ".txt"],
     ["masks", ".png"],
   ] as const) {
-    const documents = await documentsIn(given, extension);
+    const documents = await documentsIn(files, given, extension);
     if (documents.length > 0) return { format, path: given, file: false, documents };
   }
   throw new AppError(
@@ -99,9 +100,13 @@ async function describe(given: string): Promise<Annotations> {
   );
 }
 
+/** Where a document's first bracket is found: before it are white space and a byte order mark at most. */
+const START = 64;
+
 /** A list of rows is pairs, an object is COCO's. */
-async function manifestFormat(file: string): Promise<Format> {
-  const text = new TextDecoder().decode((await readBytes(file, "annotations")).subarray(0, 64)).trimStart();
+async function manifestFormat(files: FileTree, file: string): Promise<Format> {
+  const start = (await files.read(file, "annotations", START)).subarray(0, START);
+  const text = new TextDecoder().decode(start).trimStart();
   if (/^\uFEFF?\s*\[/.test(text)) return "pairs";
   if (/^\uFEFF?\s*\{/.test(text)) return "coco";
   throw new AppError(
@@ -110,10 +115,9 @@ async function manifestFormat(file: string): Promise<Format> {
   );
 }
 
-async function documentsIn(folder: string, extension: string): Promise<readonly string[]> {
-  const names = await readdir(folder);
+async function documentsIn(files: FileTree, folder: string, extension: string): Promise<readonly string[]> {
+  const names = await files.names(folder);
   return names
     .filter((name) => name.toLowerCase().endsWith(extension) && !notLabels.has(name.toLowerCase()))
-    .sort()
-    .map((name) => path.join(folder, name));
+    .map((name) => files.join(folder, name));
 }

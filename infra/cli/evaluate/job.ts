@@ -7,6 +7,7 @@ import type { Runtime } from "../../../shared/runtime/runtime.ts";
 import { methodName, parseMethod } from "../../../shared/saliency/method.ts";
 import type { ExplainSpec } from "../../../shared/saliency/spec.ts";
 import { type Args, integerOf } from "../args.ts";
+import { isBucketAddress } from "../buckets.ts";
 import { atRecipeSize, tryRecipe, withCard } from "../explain-job.ts";
 import { type Explainer, makeExplainer } from "../explainer.ts";
 import { ExplainerPool } from "../explainer-pool.ts";
@@ -17,6 +18,7 @@ import { readInputSize, readSpec } from "../spec-args.ts";
 import type { Terminal } from "../terminal.ts";
 import { type ClassFinder, classFinder } from "./classes.ts";
 import { type Dataset, openDataset, type Problem, problemOf } from "./dataset.ts";
+import { type FileTree, openTrees } from "./file-tree.ts";
 import type { Needed } from "./find-annotations.ts";
 import { type Journal, openJournal } from "./journal.ts";
 
@@ -63,6 +65,9 @@ export async function prepareEvaluation(args: Args, terminal: Terminal, annotate
     throw new AppError("spec-invalid", "--model says which model to evaluate (an .onnx file or a catalogue name)");
   }
   const out = args.text("out") ?? path.join("out", "evaluation");
+  if (isBucketAddress(out)) {
+    throw new AppError("spec-invalid", `--out is a folder of this machine, where the journal grows, not "${out}"`);
+  }
   const inputSize = readInputSize(args);
   const runtime = await readRuntime(args);
   terminal.progress(`reading ${asked}`);
@@ -82,7 +87,8 @@ export async function prepareEvaluation(args: Args, terminal: Terminal, annotate
   });
   const runs = compileRuns({ model, terminal, problems }, wanted);
   const classes = classCount(runs);
-  const dataset = await readDataset(args, card, annotated);
+  const files = openTrees(terminal);
+  const dataset = await readDataset(args, card, annotated, files, terminal);
   problems.push(...dataset.problems);
   return {
     model,
@@ -94,7 +100,7 @@ export async function prepareEvaluation(args: Args, terminal: Terminal, annotate
     runs,
     spec,
     dataset,
-    classOf: await classFinder(args.text("classes"), card.labels, classes),
+    classOf: await classFinder(args.text("classes"), files, card.labels, classes),
     journal: await openJournal(path.join(out, "journal.jsonl")),
     out,
     args,
@@ -104,18 +110,25 @@ export async function prepareEvaluation(args: Args, terminal: Terminal, annotate
   };
 }
 
-function readDataset(args: Args, { card }: CardInfo, annotated: Needed): Promise<Dataset> {
+function readDataset(
+  args: Args,
+  { card }: CardInfo,
+  annotated: Needed,
+  files: FileTree,
+  terminal: Terminal,
+): Promise<Dataset> {
   const rankBelow = integerOf(args, "rank-below", 1, RANK_MAX);
   // Pairs count ImageNet's classes from 0; a model whose class 0 is the background has them one further on.
   const offset = integerOf(args, "class-offset", -RANK_MAX, RANK_MAX) ?? (card?.background === 0 ? 1 : 0);
-  return openDataset(args.positionals.at(-1) ?? "", {
+  const options = {
     annotations: args.text("annotations"),
     images: args.text("images"),
     names: args.text("names"),
     pairs: { offset, ...(rankBelow !== undefined && { rankBelow }) },
     needed: annotated,
     limit: integerOf(args, "limit", 1, LIMIT_MAX),
-  });
+  };
+  return openDataset(args.positionals.at(-1) ?? "", options, files, terminal);
 }
 
 /** A method that this model does not allow is listed with the reason; only where none is left nothing can be done. */

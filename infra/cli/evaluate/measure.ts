@@ -7,7 +7,7 @@ import type { Size } from "../../../shared/imaging/geometry.ts";
 import { readHeader } from "../../../shared/imaging/header.ts";
 import type { FloatMap } from "../../../shared/imaging/resize.ts";
 import { checkCancelled } from "../../../shared/runtime/runtime.ts";
-import { readBytes, sha256 } from "../files.ts";
+import { sha256 } from "../files.ts";
 import { decoding } from "../model-input.ts";
 import { type DatasetImage, problemOf } from "./dataset.ts";
 import type { EvaluateJob, MethodRun } from "./job.ts";
@@ -79,7 +79,7 @@ export async function forEachImage(
 }
 
 async function openImage(job: EvaluateJob, source: DatasetImage): Promise<OpenImage> {
-  const bytes = await readBytes(source.file, "image");
+  const bytes = await source.read();
   const { width, height, orientation } = readHeader(bytes);
   let prepared: Promise<PreparedInput> | undefined;
   return {
