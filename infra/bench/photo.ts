@@ -5,8 +5,8 @@ import path from "node:path";
 
 const photo = readFileSync(path.resolve(import.meta.dirname, "../pictures/two-classes.jpg"));
 
-/** The same picture as other bytes, which no cache knows: a comment behind the JPEG's start. */
-export function freshPhoto(): Uint8Array<ArrayBuffer> {
+/** A JPEG as other bytes, which no cache knows: a comment behind its start. */
+export function freshPhoto(of: Uint8Array = photo): Uint8Array<ArrayBuffer> {
   const comment = randomBytes(16);
-  return new Uint8Array([...photo.subarray(0, 2), 0xff, 0xfe, 0, comment.length + 2, ...comment, ...photo.subarray(2)]);
+  return new Uint8Array([...of.subarray(0, 2), 0xff, 0xfe, 0, comment.length + 2, ...comment, ...of.subarray(2)]);
 }

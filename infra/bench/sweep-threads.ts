@@ -1,4 +1,6 @@
 /** @file Sweeps on this machine's cores: two threads against one, the dry run against the sweep, and memory. */
+import { encodeImage } from "../../shared/imaging/encode.ts";
+import { nodeCodecs } from "../../shared/runtime/node-codecs.ts";
 import { openDirectoryStore } from "../../shared/storage/directory.ts";
 import { readSweep } from "../../shared/sweeps/definition.ts";
 import { driveSweep } from "../../shared/sweeps/drive.ts";
@@ -21,12 +23,18 @@ interface Swept {
   readonly megabytes: readonly number[];
 }
 
-async function sweepOnce(folder: string, name: string, count: number, workers: number): Promise<Swept> {
+async function sweepOnce(
+  folder: string,
+  name: string,
+  count: number,
+  workers: number,
+  of?: Uint8Array,
+): Promise<Swept> {
   const place = placeIn(folder, name);
   const store = await openDirectoryStore(place.store);
   const model = await publishDemo(store);
   for (let i = 0; i < count; i += 1) {
-    await store.put(`images/${String(i).padStart(6, "0")}.jpg`, freshPhoto(), { contentType: "image/jpeg" });
+    await store.put(`images/${String(i).padStart(6, "0")}.jpg`, freshPhoto(of), { contentType: "image/jpeg" });
   }
   const { service } = await openDeps(place);
   const { definition } = readSweep({ source: "images/", model, batch, maxConcurrency: 2 * workers }, {});
@@ -71,9 +79,11 @@ export async function measureThreads(folder: string): Promise<readonly Row[]> {
   ];
 }
 
-/** The demo's photo and model, through one thread: the engine, its heap, decoding and drawing are all in it. */
+/** Small images, so that there can be many, and two threads: engines, heaps, decoding and drawing are all in it. */
 export async function measureMemory(folder: string, count: number): Promise<readonly Row[]> {
-  const { megabytes } = await sweepOnce(folder, "memory", count, 1);
+  const data = Uint8Array.from({ length: 96 * 72 * 3 }, (_, at) => (7 * at) % 251);
+  const small = await encodeImage({ width: 96, height: 72, data }, "jpeg", nodeCodecs());
+  const { megabytes } = await sweepOnce(folder, "memory", count, 2, small);
   const told = megabytes.map((each) => each.toFixed(0)).join(" ");
   return [[`MB of the process at each tenth of ${count} images`, told, "flat"]];
 }

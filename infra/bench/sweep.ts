@@ -12,15 +12,24 @@ import { measureEdge } from "./sweep-edge.ts";
 import { measureLedger } from "./sweep-ledger.ts";
 import { measureMemory, measureThreads } from "./sweep-threads.ts";
 
-const parts: Readonly<Record<string, (folder: string) => Promise<readonly Row[]>>> = {
+type Part = (folder: string, images: number) => Promise<readonly Row[]>;
+const parts: Readonly<Record<string, Part>> = {
   ledger: measureLedger,
   threads: measureThreads,
   edge: measureEdge,
+  memory: measureMemory,
 };
+/** `memory` takes minutes. */
+const partsDefault = ["ledger", "threads", "edge"];
+const imagesDefault = 10_000;
 
 const options: Options = {
-  parts: { value: "NAMES", list: true, help: `which: ${Object.keys(parts).join(", ")} (default all)` },
-  images: { value: "N", help: "also sweep so many, and look at memory (default 0; 10000 takes minutes)" },
+  parts: {
+    value: "NAMES",
+    list: true,
+    help: `which: ${Object.keys(parts).join(", ")} (default ${partsDefault.join(", ")})`,
+  },
+  images: { value: "N", help: `of the part memory (default ${imagesDefault}, which takes minutes)` },
   help: { short: "h", help: "print this help" },
 };
 
@@ -30,8 +39,8 @@ async function bench(argv: readonly string[]): Promise<void> {
     process.stdout.write(`npm run bench:sweep -- [options]\n\n${optionsHelp(options)}\n`);
     return;
   }
-  const images = integerOf(args, "images", 0, 1_000_000) ?? 0;
-  const chosen = args.list("parts").length > 0 ? args.list("parts") : Object.keys(parts);
+  const images = integerOf(args, "images", 0, 1_000_000) ?? imagesDefault;
+  const chosen = args.list("parts").length > 0 ? args.list("parts") : partsDefault;
   const folder = await mkdtemp(path.join(tmpdir(), "backlight-bench-"));
   try {
     const rows: Row[] = [];
@@ -39,9 +48,8 @@ async function bench(argv: readonly string[]): Promise<void> {
       const measure = parts[name];
       if (measure === undefined) throw new RangeError(`no part "${name}"; there are ${Object.keys(parts).join(", ")}`);
       process.stderr.write(`${name}\n`);
-      rows.push(...(await measure(folder)));
+      rows.push(...(await measure(folder, images)));
     }
-    if (images > 0) rows.push(...(await measureMemory(folder, images)));
     process.stdout.write(`${table([["", "measured", "wanted"], ...rows], new Set([1, 2]))}\n`);
   } finally {
     await rm(folder, { recursive: true });
