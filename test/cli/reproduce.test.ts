@@ -112,13 +112,40 @@ describe("reproduce", () => {
   });
 });
 
+const drawn = (name: string, dims: readonly number[], seed: number) =>
+  weights(name, dims, randomNumbers(seed, volume(dims), 0.5));
+
+/** Three times Conv -> Relu (`relu1`, `relu2`, `scores`) -> average -> `logits`: a convolution classifies. */
+function convHeadNet(): Uint8Array {
+  const kernel = { kernel_shape: ints([3, 3]), pads: ints([1, 1, 1, 1]) };
+  const half = { ...kernel, strides: ints([2, 2]) };
+  return modelBytes({
+    nodes: [
+      node("Conv", ["image", "w1"], ["conv1"], kernel, "conv1"),
+      node("Relu", ["conv1"], ["relu1"], {}, "relu1"),
+      node("Conv", ["relu1", "w2"], ["conv2"], half, "conv2"),
+      node("Relu", ["conv2"], ["relu2"], {}, "relu2"),
+      node("Conv", ["relu2", "w3", "b3"], ["conv3"], half, "conv3"),
+      node("Relu", ["conv3"], ["scores"], {}, "relu3"),
+      node("GlobalAveragePool", ["scores"], ["gap"], {}, "gap"),
+      node("Flatten", ["gap"], ["logits"], {}, "flatten"),
+    ],
+    inputs: [tensorInfo("image", [1, 3, 8, 8])],
+    outputs: [tensorInfo("logits", [1, 5])],
+    initializers: [
+      drawn("w1", [8, 3, 3, 3], 1),
+      drawn("w2", [8, 8, 3, 3], 2),
+      drawn("w3", [5, 8, 3, 3], 3),
+      weights("b3", [5], [1, 1, 1, 1, 1]),
+    ],
+  });
+}
+
 /**
  * Conv -> Clip `relu6` -> Conv 1x1 `bottleneck`, linear as MobileNetV2's are -> Conv -> Relu `relu2` -> average ->
  * `logits`.
  */
 function bottleneckNet(): Uint8Array {
-  const drawn = (name: string, dims: readonly number[], seed: number) =>
-    weights(name, dims, randomNumbers(seed, volume(dims), 0.5));
   const same = { kernel_shape: ints([3, 3]), pads: ints([1, 1, 1, 1]) };
   return modelBytes({
     nodes: [
@@ -145,18 +172,36 @@ function bottleneckNet(): Uint8Array {
   });
 }
 
+async function study(net: Uint8Array, out: string, ...more: readonly string[]) {
+  place.write(`${out}.onnx`, net);
+  place.write(`${out}.card.json`, tinyCard());
+  const steps = ["--steps", "auto", "--quiet", "--out", place.at(out)];
+  const argv = ["reproduce", place.at("data"), "--model", place.at(`${out}.onnx`), ...steps, ...more];
+  return { ...(await place.run(...argv)), document: () => place.json(`${out}/report.json`) as Document }; // its own
+}
+
+describe("reproduce on a net whose classifier is a convolution", () => {
+  it("says at which layers a method was left out, as it says nothing there", async () => {
+    const method = "contrastive-excitation-backprop";
+    const { code, err, document } = await study(convHeadNet(), "head", "--methods", `${method},grad-cam`);
+    expect(code, err).toBe(0);
+    const layers = (of: string) =>
+      document().rows.flatMap((r) => (r["method"] === of && r["subset"] === "all" ? [r["layer"]] : []));
+    expect(layers("grad-cam")).toEqual(["relu1", "relu2", "scores", "combined (product)"]);
+    expect(layers(method)).toEqual(["relu1"]);
+    expect(document().failures).toEqual([
+      expect.objectContaining({
+        what: `method ${method}`,
+        message: expect.stringContaining('nothing at "relu2", "scores"'),
+      }),
+    ]);
+  });
+});
+
 describe("reproduce on a net with linear bottlenecks", () => {
   const refused = ["contrastive-excitation-backprop", "excitation-backprop"];
-  const study = async (out: string, ...more: readonly string[]) => {
-    place.write("bottleneck.onnx", bottleneckNet());
-    place.write("bottleneck.card.json", tinyCard());
-    const steps = ["--steps", "auto", "--quiet", "--out", place.at(out)];
-    const argv = ["reproduce", place.at("data"), "--model", place.at("bottleneck.onnx"), ...steps, ...more];
-    return { ...(await place.run(...argv)), document: () => place.json(`${out}/report.json`) as Document }; // its own
-  };
-
   it("lists excitation backprop with the reason, and has every other method of the study", async () => {
-    const { code, err, document } = await study("refused", "--layers", "relu6,relu2");
+    const { code, err, document } = await study(bottleneckNet(), "refused", "--layers", "relu6,relu2");
     expect(code, err).toBe(0);
     const { rows, failures, combined, steps } = document();
     expect(failures.map((f) => f.what)).toEqual(refused.map((name) => `method ${name}`));
@@ -175,7 +220,14 @@ describe("reproduce on a net with linear bottlenecks", () => {
   });
 
   it("measures excitation backprop at the layer that the reason names", async () => {
-    const { code, err, document } = await study("named", "--layers", "relu2", "--methods", refused.join());
+    const { code, err, document } = await study(
+      bottleneckNet(),
+      "named",
+      "--layers",
+      "relu2",
+      "--methods",
+      refused.join(),
+    );
     expect(code, err).toBe(0);
     expect(document().failures).toEqual([]);
     for (const method of refused) {

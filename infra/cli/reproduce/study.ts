@@ -54,7 +54,8 @@ export async function runStudy(plain: EvaluateJob, steps: readonly Step[]): Prom
     plain,
     metaMethods.map((name) => ({ name: `${name}${META}`, spec: metaSpec(plain.spec, name, "auto") })),
   );
-  const job = { ...plain, runs: [...plain.runs, ...stepped] };
+  const runs = [...plain.runs, ...stepped];
+  const job = { ...plain, runs, problems: [...plain.problems, ...leftOut(runs)] };
   terminal.note("pointing game, every method at every layer");
   const pointing = await evaluatePointing(job);
   const later = { ...job, skipped: new Map<string, string[]>() }; // what is left out was counted once
@@ -78,6 +79,18 @@ export async function runStudy(plain: EvaluateJob, steps: readonly Step[]): Prom
 export const isRefusal = ({ what }: Problem): boolean => what.startsWith("method ") || what.startsWith("weighting ");
 
 const refusal = (what: string, { code, message }: AppError): Problem => ({ what, code, message });
+
+/** A method is measured only where it says something: contrastive excitation backprop not above the last weights. */
+function leftOut(runs: readonly MethodRun[]): readonly Problem[] {
+  const layersOf = ({ explainer }: MethodRun): readonly string[] => explainer.manifest.layers.map(({ name }) => name);
+  const all = [...new Set(runs.flatMap(layersOf))];
+  return runs.flatMap((run) => {
+    const has = layersOf(run);
+    const without = all.filter((layer) => !has.includes(layer)).map((layer) => `"${layer}"`);
+    const message = `it says nothing at ${without.join(", ")}, and was measured at its other layers alone`;
+    return without.length === 0 ? [] : [{ what: `method ${run.method}`, code: "spec-invalid", message }];
+  });
+}
 
 /** Each pass meets the same unreadable images again. */
 const distinct = (problems: readonly Problem[]): Problem[] => [
