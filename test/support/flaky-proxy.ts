@@ -1,4 +1,4 @@
-/** @file An HTTP server before a real S3 that answers some calls with 503, before or after they took effect. */
+/** @file An HTTP server before a real S3 that answers some calls with an error, before or after they took effect. */
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -9,11 +9,21 @@ export interface FlakyProxy {
   readonly stop: () => Promise<void>;
 }
 
+/** An error as S3 has it. */
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+}
+
+/** The client waits longer after this one, as it is told to. */
+export const slowDown: Refusal = { status: 503, code: "SlowDown" };
+export const internalError: Refusal = { status: 500, code: "InternalError" };
+
 /**
  * Every `nth` call fails: in turn before it reaches the server, and after, its answer lost. The Host header is kept, as
  * signatures are over it.
  */
-export async function startFlakyProxy(target: URL, nth: number): Promise<FlakyProxy> {
+export async function startFlakyProxy(target: URL, nth: number, refusal = slowDown): Promise<FlakyProxy> {
   let [calls, failures] = [0, 0];
   const server = http.createServer((request, response) => {
     calls += 1;
@@ -21,8 +31,8 @@ export async function startFlakyProxy(target: URL, nth: number): Promise<FlakyPr
     if (fails) failures += 1;
     const refuse = (): void => {
       request.resume();
-      response.writeHead(503, { "content-type": "application/xml" });
-      response.end("<Error><Code>SlowDown</Code><Message>made to fail</Message></Error>");
+      response.writeHead(refusal.status, { "content-type": "application/xml" });
+      response.end(`<Error><Code>${refusal.code}</Code><Message>made to fail</Message></Error>`);
     };
     if (fails && failures % 2 === 1) return refuse();
     const onward = http.request(
@@ -37,6 +47,10 @@ export async function startFlakyProxy(target: URL, nth: number): Promise<FlakyPr
       },
     );
     onward.on("error", () => response.destroy());
+    // A client that was killed: what it had begun to send never ends.
+    response.on("close", () => {
+      if (!response.writableFinished) onward.destroy();
+    });
     request.pipe(onward);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
