@@ -120,7 +120,7 @@ async function answer(
   // Others may wait for this work, and a result that is computed shall be kept, also when this client goes away.
   const given = await keepAlive(c, service.answer(identified, bytes, artefact, signal));
   c.set("outcome", given.cached ? "cached" : "computed");
-  if (given.timings) c.set("timings", given.timings);
+  if (given.made) c.set("timings", given.made.timings);
   return respond(artefact, given.bytes, { ...headers, "x-backlight-cache": given.cached ? "hit" : "miss" });
 }
 

@@ -56,8 +56,8 @@ const stepResult = JSON.stringify({ phase: "reporting", waitMilliseconds: 30_000
 const bytesPerTask = 700;
 /** An item of a chapter: a key of usual length, its ETag and numbers. */
 const bytesPerItem = 250;
-/** Calls of a task: image, known?, explainer, three writes, and reading two back. */
-const callsPerTask = 9;
+/** Calls of a task: image, known?, explainer, three writes, and reading the document back. */
+const callsPerTask = 7;
 const callsPerShard = 10;
 
 export function modelOf(given: Assumptions): Model {

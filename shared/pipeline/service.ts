@@ -23,14 +23,21 @@ export interface Answer {
   readonly bytes: Uint8Array;
   /** Whether it was in the bucket. */
   readonly cached: boolean;
-  /** Milliseconds by stage, where it was computed. */
-  readonly timings?: Timings;
+  /** What is at hand where it was computed. */
+  readonly made?: Made;
+}
+
+interface Made {
+  /** Milliseconds by stage. */
+  readonly timings: Timings;
+  /** The raw map as it is in the bucket, an .npy file. */
+  readonly map: Uint8Array;
 }
 
 /** What one computation gives beside what it wrote. */
 interface Computed {
   readonly bytes: Uint8Array;
-  readonly timings: Timings;
+  readonly made: Made;
 }
 
 export interface ServiceOptions extends Explaining {
@@ -144,9 +151,10 @@ export class ExplanationService {
       if (sameArtefact(each, artefact)) wanted = bytes;
     }
     const document = encodeDocument({ ...made.document, id: idText(id) });
+    const atHand = { timings: made.document.timings, map: made.map };
     await writeArtefact(store, id, { kind: "document" }, document, signal);
     if (artefact.kind !== "document") {
-      if (wanted !== undefined) return { bytes: wanted, timings: made.document.timings };
+      if (wanted !== undefined) return { bytes: wanted, made: atHand };
       throw new AppError(
         "spec-invalid",
         `there is no picture of "${idText(id)}": the map's tokens have no known places on the image; ask for its map`,
@@ -154,7 +162,7 @@ export class ExplanationService {
     }
     // Timings differ from run to run: what everybody reads is the document that was written first.
     const kept = await this.read(id, artefact, signal);
-    return { bytes: kept ?? document, timings: made.document.timings };
+    return { bytes: kept ?? document, made: atHand };
   }
 }
 

@@ -53,8 +53,10 @@ const operationsPerMessage = 3;
 const writesPerResult = 3;
 /** Of a shard: its record and its mark. */
 const writesPerShard = 2;
-/** Of an explanation: looking for its document; reading document and map back. */
-const readsPerTask = 3;
+/** Of an explanation that is made: looking for its document, and reading the one that holds. */
+const readsPerFresh = 2;
+/** Of one that is known: its document, as an answer and as a result, and its map. */
+const readsPerKnown = 3;
 /** Of a shard: whether it is settled or stopped, the sweep, the plan, the chapter. */
 const readsPerShard = 6;
 const listPage = 1000;
@@ -82,7 +84,8 @@ export function usageOf(work: Workload): Usage {
     queueOperations: operationsPerMessage * shards,
     classA: listings + chapters + writesPerResult * fresh + writesPerShard * shards + rounds,
     // Every image is read once, whatever is known of it: its digest says what is.
-    classB: images + readsPerTask * tasks + readsPerShard * shards + shards + rounds * 6,
+    classB:
+      images + readsPerFresh * fresh + readsPerKnown * (tasks - fresh) + readsPerShard * shards + shards + rounds * 6,
     storedBytes: fresh * work.bytesPerResult,
   };
 }

@@ -220,27 +220,27 @@ async function settleTask(
     const words = job.sweep.definition.questions[index];
     if (words === undefined) throw new TypeError("tasks are of the definition's questions");
     const { identified, label } = await retried(() => identify(item, image, words, deps), signal);
-    const { outcome, result, id } = await retried(async () => {
-      const known = await readResult(identified, deps);
-      if (known !== null)
-        return { ...known, outcome: known.modified >= job.began ? ("succeeded" as const) : ("skipped" as const) };
-      if (mode === "give-up") {
-        throw new AppError("runtime-failed", "its shard was given up after many tries, and it has no result", {
-          transient: false,
-        });
+    const { outcome, result } = await retried(async () => {
+      if (mode !== "give-up") {
+        const { bytes, made } = await service.answer(identified, image, { kind: "document" }, signal);
+        const document = decodeDocument(bytes, identified.id);
+        if (made !== undefined) return { result: { document, map: made.map }, outcome: "succeeded" as const };
       }
-      await service.answer(identified, image, { kind: "document" }, signal);
-      const made = await readResult(identified, deps);
-      if (made === null)
-        throw new AppError("storage-failed", `the result of "${item.key}" was removed while it was made`);
-      return { ...made, outcome: "succeeded" as const };
+      const known = await readResult(identified, deps);
+      if (known !== null) {
+        const isOlder = known.modified < job.began;
+        return { result: known.result, outcome: isOlder ? ("skipped" as const) : ("succeeded" as const) };
+      }
+      if (mode !== "give-up") throw new AppError("storage-failed", `the result of "${item.key}" is not whole`);
+      const why = "its shard was given up after many tries, and it has no result";
+      throw new AppError("runtime-failed", why, { transient: false });
     }, signal);
     // The maps of a question's other targets are compared with its first one's.
     const { target: _, ...group } = words;
     const same = JSON.stringify(group);
     const first = firsts.get(same) ?? null;
     if (first === null) firsts.set(same, { result, plane: planeOf(result) });
-    return { outcome, id, summary: summarise(result, item, label, first) };
+    return { outcome, id: idText(identified.id), summary: summarise(result, item, label, first) };
   } catch (error) {
     return failureOf(error, mode, deps);
   }
@@ -266,13 +266,13 @@ async function identify(
 async function readResult(
   { id }: Identified,
   { store, service, signal }: ShardDeps,
-): Promise<{ readonly result: ReadResult; readonly id: string; readonly modified: Date } | null> {
+): Promise<{ readonly result: ReadResult; readonly modified: Date } | null> {
   const found = await store.get(documentKey(id), { signal });
   if (found?.outcome !== "found") return null;
   const bytes = await readObject(found, { bytesMax: documentBytesMax, what: `"${found.info.key}"` });
   const map = await service.read(id, { kind: "map" }, signal);
   if (map === null) return null;
-  return { result: { document: decodeDocument(bytes, id), map }, id: idText(id), modified: found.info.modified };
+  return { result: { document: decodeDocument(bytes, id), map }, modified: found.info.modified };
 }
 
 /** What may pass is thrown while the shard will be tried again. */
