@@ -13,7 +13,7 @@ import {
   stopKey,
 } from "./layout.ts";
 import { currentRun, readSweepRecord } from "./lifecycle.ts";
-import { countSettled, type Progress, rateOf, readProgress, withFailing } from "./progress.ts";
+import { type Counted, countSettled, type Progress, rateOf, readProgress, withFailing } from "./progress.ts";
 import { type Plan, readRecord, type ShardRecord, type StopRecord, type SweepRecord } from "./records.ts";
 import type { Report } from "./report-document.ts";
 import { steady } from "./retry.ts";
@@ -68,34 +68,14 @@ export async function sweepStatus(
   const counted = await countSettled(store, run, progress, signal);
   const isOver = report?.final === true && report.run === run.run;
   // A run's report counts everything before the next run, which tries again what failed or was dropped.
-  const earlier = run.run === 0 || report === null ? noCounts : isOver ? noCounts : settledForGood(report, plan);
+  const earlier = run.run === 0 || report === null || isOver ? noCounts : settledForGood(report, plan);
   const counts = isOver ? report.counts : addCounts(earlier, counted.counts);
   const open = (plan?.tasks ?? 0) - countOf(counted.counts);
-  const running =
-    isOver || plan === null || stop !== null
-      ? 0
-      : Math.min(
-          open,
-          Math.round(
-            (progress.inFlight.filter(([s]) => s >= counted.settled && !counted.beyond.has(s)).length * plan.tasks) /
-              Math.max(1, plan.shards),
-          ),
-        );
+  const running = isOver || plan === null || stop !== null ? 0 : Math.min(open, tasksUnderWay(progress, counted, plan));
   const rate = isOver || stop !== null ? null : rateOf(progress.samples, now(), counted.counts);
-  const allSettled = plan !== null && counted.settled >= plan.shards;
   return {
     id,
-    state: isOver
-      ? (stop?.state ?? "complete")
-      : stop !== null
-        ? "stopping"
-        : progress.trouble !== null
-          ? "waiting"
-          : plan === null
-            ? "planning"
-            : allSettled
-              ? "reporting"
-              : "running",
+    state: isOver ? (stop?.state ?? "complete") : stateOf(stop, progress, counted, plan),
     note: joined([
       stop?.why ?? noteOf(first, sweep.definition),
       ...(isOver ? [] : [troubleNote(progress), quietNote(progress.at ?? startOf(sweep, run), now())]),
@@ -117,6 +97,25 @@ export async function sweepStatus(
     report: isOver ? reportKey(id) : null,
     createdAt: sweep.createdAt,
   };
+}
+
+/** Of a run that is not over. */
+function stateOf(
+  stop: StopRecord | null,
+  { trouble }: Progress,
+  { settled }: Counted,
+  plan: Plan | null,
+): SweepStatus["state"] {
+  if (stop !== null) return "stopping";
+  if (trouble !== null) return "waiting";
+  if (plan === null) return "planning";
+  return settled >= plan.shards ? "reporting" : "running";
+}
+
+/** About so many tasks are in the shards that are handed out. */
+function tasksUnderWay({ inFlight }: Progress, { settled, beyond }: Counted, { tasks, shards }: Plan): number {
+  const open = inFlight.filter(([shard]) => shard >= settled && !beyond.has(shard));
+  return Math.round((open.length * tasks) / Math.max(1, shards));
 }
 
 /** Of a report's counts those that the next run, whose plan is given, leaves as they are. */
