@@ -63,3 +63,6 @@ export class AppError extends Error {
     this.context = context;
   }
 }
+
+/** What an error says, whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 /** @file The consumer of a sweep's shards: each message is settled by itself, whatever becomes of the others. */
-import { AppError } from "../../shared/errors.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
 import { strayFailureKey } from "../../shared/pipeline/layout.ts";
 import { readShardMessage, type ShardMessage, type ShardMode, settleShard } from "../../shared/sweeps/shard.ts";
 import type { Deps } from "../deps.ts";
@@ -47,7 +47,7 @@ async function settle(message: QueueMessage, mode: ShardMode, deps: Deps): Promi
     message.ack();
     done(kind, { ...shard, ...more });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const isHopeless = error instanceof AppError && (error.code === "request-invalid" || error.code === "not-found");
     if (isHopeless && (await refused(message, error, deps))) {
       message.ack();

@@ -1,5 +1,5 @@
 /** @file The consumer of upload notifications: each message is settled by itself, whatever becomes of the others. */
-import { AppError } from "../../shared/errors.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
 import { readEvent, type Upload } from "../../shared/pipeline/events.ts";
 import { strayFailureKey } from "../../shared/pipeline/layout.ts";
 import { readQuestion } from "../../shared/pipeline/question.ts";
@@ -35,7 +35,7 @@ export async function consumeUploads(messages: readonly QueueMessage[], deps: De
   for (const message of messages) {
     await settle(message, deps, (error) => {
       message.retry({ delaySeconds: pause(message.attempts) });
-      return { kind: "later", why: reasonOf(error) };
+      return { kind: "later", why: messageOf(error) };
     });
   }
 }
@@ -47,7 +47,7 @@ export async function consumeUploads(messages: readonly QueueMessage[], deps: De
 export async function consumeDeadLetters(messages: readonly QueueMessage[], deps: Deps): Promise<void> {
   for (const message of messages) {
     await settle(message, deps, async (error) => {
-      const why = `given up after many tries: ${reasonOf(error)}`;
+      const why = `given up after many tries: ${messageOf(error)}`;
       try {
         const event = readEvent(message.body);
         for (const { key, etag } of event.kind === "uploads" ? event.uploads : []) {
@@ -58,7 +58,7 @@ export async function consumeDeadLetters(messages: readonly QueueMessage[], deps
         return { kind: "given up", why };
       } catch (cause) {
         message.retry({ delaySeconds: pause(message.attempts) });
-        return { kind: "later", why: `${why}; not recorded: ${reasonOf(cause)}` };
+        return { kind: "later", why: `${why}; not recorded: ${messageOf(cause)}` };
       }
     });
   }
@@ -127,5 +127,3 @@ const uploadDeps = ({ platform, settings, service }: Deps): UploadDeps => ({
   service,
   question: readQuestion({}, settings.defaults),
 });
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 /** @file Sweeps on schedule: the definitions in the bucket that name the trigger that fired. */
+import { messageOf } from "../../shared/errors.ts";
 import { listAll } from "../../shared/storage/list-all.ts";
 import { readSweep } from "../../shared/sweeps/definition.ts";
 import { definitionPrefix } from "../../shared/sweeps/layout.ts";
@@ -35,7 +36,7 @@ export async function startScheduled(cron: string, scheduledAt: Date, deps: Deps
       log({
         event: "sweep scheduled",
         definition: key,
-        failed: error instanceof Error ? error.message : String(error),
+        failed: messageOf(error),
       });
     }
   }

@@ -2,7 +2,9 @@
  * @file Sweeps on Cloudflare: a Workflow calls the orchestrator step by step, a queue carries its shards. The
  * Workflow's own state is nothing but how often it was called: where it dies, another one goes on.
  */
+
 import type { Queue, Workflow } from "@cloudflare/workers-types";
+import { messageOf } from "../../shared/errors.ts";
 import { isPassing } from "../../shared/pipeline/upload.ts";
 import { type Advanced, advance } from "../../shared/sweeps/advance.ts";
 import { checkSweepId, type Run } from "../../shared/sweeps/layout.ts";
@@ -71,7 +73,7 @@ async function advanceOnce({ sweep, run }: Run, { platform, log }: Deps, { SHARD
     });
   } catch (error) {
     if (!isPassing(error)) throw error;
-    log({ event: "sweep", sweep, run, failed: error instanceof Error ? error.message : String(error) });
+    log({ event: "sweep", sweep, run, failed: messageOf(error) });
     return { phase: "waiting", waitMilliseconds: outageMilliseconds };
   }
 }

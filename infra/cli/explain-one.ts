@@ -1,6 +1,6 @@
 /** @file Explains one input: for every method and class a run, its pictures, arrays and result document. */
 import path from "node:path";
-import { AppError } from "../../shared/errors.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
 import { type Explanation, explanationOf } from "../../shared/explanation/document.ts";
 import { type PreparedInput, prepareInput } from "../../shared/explanation/input.ts";
 import { layerMaps, mainMap, type RawMap, statistics } from "../../shared/explanation/maps.ts";
@@ -171,5 +171,5 @@ export interface Failure {
 /** Lists what a caller can cause; a fault of ours is listed too, so that the other inputs are still explained. */
 export function failureOf(source: Source, error: unknown): Failure {
   if (error instanceof AppError) return { input: source.label, code: error.code, message: error.message };
-  return { input: source.label, code: "internal", message: error instanceof Error ? error.message : String(error) };
+  return { input: source.label, code: "internal", message: messageOf(error) };
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { AppError } from "../../shared/errors.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
 
 /** Temporary files that exist now, for a process that must end at once. */
 const temporary = new Set<string>();
@@ -69,5 +69,5 @@ const codeOf = (cause: unknown): string | undefined =>
 /** Why the system refused, in words. */
 export function reason(cause: unknown): string {
   const code = codeOf(cause);
-  return (code && reasons[code]) ?? (cause instanceof Error ? cause.message : String(cause));
+  return (code && reasons[code]) ?? messageOf(cause);
 }

@@ -1,5 +1,5 @@
 /** @file The command line: finds the command, runs it, and turns how it ended into one line and an exit code. */
-import { AppError } from "../../shared/errors.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
 import { nearest } from "../../shared/nearest.ts";
 import { type Options, optionsHelp, prose, readArgs, usageLine } from "./args.ts";
 import type { Command } from "./command.ts";
@@ -86,7 +86,7 @@ export async function main(argv: readonly string[], { out, err, signal, environm
 /** One clear line for what a caller can cause; for a fault of ours also how to see more. */
 function report(error: unknown, err: Stream, debug: boolean): number {
   const known = error instanceof AppError;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   const oneLine = text.replace(/\s*\n\s*/g, " ");
   err.write(known ? `error: ${oneLine}\n` : `error: backlight failed, which is a fault of its own: ${oneLine}\n`);
   if (debug) for (let e: unknown = error; e instanceof Error; e = e.cause) err.write(`${e.stack ?? e.message}\n`);

@@ -4,7 +4,7 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { AppError } from "../../shared/errors.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
 import { slug } from "../../shared/slug.ts";
 import { listAll } from "../../shared/storage/list-all.ts";
 import { isBucketAddress, openBucket, parseBucketAddress, readKey } from "./buckets.ts";
@@ -202,6 +202,6 @@ async function download(url: string, signal: AbortSignal): Promise<Uint8Array> {
     if (cause instanceof AppError) throw cause;
     if (timeout.aborted) throw failed(`no answer within ${downloadMilliseconds / 1000} s`, cause);
     const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    throw failed(inner instanceof Error ? inner.message : String(inner), cause);
+    throw failed(messageOf(inner), cause);
   }
 }

@@ -2,8 +2,10 @@
  * @file A door to the local bucket for curl and browsers: GET reads any object, PUT below images/ uploads one and sends
  * the event. Local only: it lets everybody in.
  */
+
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { messageOf } from "../../shared/errors.ts";
 import { EDGE_LIMITS } from "../../shared/imaging/limits.ts";
 import { isImageKey } from "../../shared/pipeline/layout.ts";
 import { readObject } from "../../shared/storage/body.ts";
@@ -38,7 +40,7 @@ export const contentTypeOf = (name: string): string =>
 export async function startBucketServer(access: () => BucketAccess): Promise<BucketServer> {
   const server = createServer((request, response) => {
     answer(request, access(), response).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       response.writeHead(500, { "content-type": "text/plain" }).end(`${message}\n`);
     });
   });

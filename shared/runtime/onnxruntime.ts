@@ -3,7 +3,7 @@
  * only are imported from onnxruntime-web; both packages share them.
  */
 import type * as ort from "onnxruntime-web";
-import { AppError } from "../errors.ts";
+import { AppError, messageOf } from "../errors.ts";
 import {
   type CreateOptions,
   checkCancelled,
@@ -127,7 +127,7 @@ const hints: readonly (readonly [RegExp, string])[] = [
 /** The engine's failure as ours: what was attempted, the engine's own words (it names the node), and what to do. */
 export function failure(engine: string, attempted: string, cause: unknown): AppError {
   if (cause instanceof AppError) return cause;
-  const raw = cause instanceof Error ? cause.message : String(cause);
+  const raw = messageOf(cause);
   const text = raw
     .replace(/^.*ERROR_MESSAGE: /s, "")
     .replace(/\s+/g, " ")

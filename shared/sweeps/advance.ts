@@ -3,7 +3,7 @@
  * says that the sweep is over; by a Workflow, a loop, or both at once. Forgets nothing by being killed: it keeps
  * nothing.
  */
-import { AppError } from "../errors.ts";
+import { AppError, messageOf } from "../errors.ts";
 import { isPassing } from "../pipeline/upload.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { closeMore } from "./close.ts";
@@ -83,7 +83,7 @@ export async function advance(bucket: ObjectStore, id: string, options: AdvanceO
     if (advanced.phase !== "over") await writeProgress(store, run, { ...progress, at: now() }, signal);
     return advanced;
   } catch (error) {
-    const why = `its last step failed: ${error instanceof Error ? error.message : String(error)}`;
+    const why = `its last step failed: ${messageOf(error)}`;
     const noted = { ...before, at: now(), trouble: withTrouble(before.trouble, why, now()) };
     // Where even this fails, whoever asks for the status is told that storage fails.
     if (signal?.aborted !== true) await writeProgress(store, run, noted, signal).catch(() => {});
@@ -197,7 +197,7 @@ async function handOut(
     try {
       await enqueue(some.map((shard) => ({ ...run, shard })));
     } catch (error) {
-      return { taken, refused: `its queue takes no shards: ${error instanceof Error ? error.message : String(error)}` };
+      return { taken, refused: `its queue takes no shards: ${messageOf(error)}` };
     }
     for (const shard of some) taken.add(shard);
   }

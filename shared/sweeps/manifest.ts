@@ -6,7 +6,7 @@
  *   key,class,boxes,name
  *   images/a.jpg,285,"10 20 100 80; 5 5 20 20",cat
  */
-import { AppError } from "../errors.ts";
+import { AppError, messageOf } from "../errors.ts";
 import { isImageKey } from "../pipeline/layout.ts";
 import type { SweepItem } from "./records.ts";
 
@@ -51,7 +51,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new LineProblem(`it is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new LineProblem(`it is not JSON: ${messageOf(error)}`);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
   throw new LineProblem('it is no object such as {"key": "images/a.jpg"}');

@@ -2,7 +2,7 @@
  * @file One shard settled: every question about each of its images answered, or why not. May be told of the same shard
  * any number of times, by any number of workers at once: its record is written once.
  */
-import { AppError } from "../errors.ts";
+import { AppError, messageOf } from "../errors.ts";
 import { resolveTarget } from "../models/labels.ts";
 import { documentKey, idText } from "../pipeline/layout.ts";
 import { readQuestion } from "../pipeline/question.ts";
@@ -283,6 +283,6 @@ function failureOf(
 ): Settled & { readonly outcome: TaskOutcome } {
   if (signal?.aborted) throw error;
   if (mode === "explain" && isPassing(error)) throw error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   return { outcome: "failed", code: error instanceof AppError ? error.code : "internal", why };
 }

@@ -1,7 +1,7 @@
 /** @file `backlight serve`: the edge functions' API on this machine, over a directory or an S3 bucket. */
 import { nodePlatform, openStore } from "../../../functions/node/platform.ts";
 import { readSettings } from "../../../functions/settings.ts";
-import { AppError } from "../../../shared/errors.ts";
+import { AppError, messageOf } from "../../../shared/errors.ts";
 import { integerOf, numberOf } from "../args.ts";
 import type { Command } from "../command.ts";
 import { readRuntime, runtimeOptions } from "../runtime-args.ts";
@@ -40,7 +40,7 @@ BACKLIGHT_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID, _SECRET_ACCESS_KEY. Every reques
       log: (event) => terminal.print(JSON.stringify(event)),
       ...(watchSeconds !== undefined && { watchSeconds }),
     }).catch((cause: unknown) => {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new AppError("request-invalid", `cannot listen: ${why}`, {}, { cause });
     });
     terminal.note(`serving ${store.name} at ${server.url}`);

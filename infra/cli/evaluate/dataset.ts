@@ -3,7 +3,7 @@
  * which format the annotations have; reading them is in shared/evaluation/datasets.
  */
 import path from "node:path";
-import { AppError } from "../../../shared/errors.ts";
+import { AppError, messageOf } from "../../../shared/errors.ts";
 import type { AnnotatedImage, AnnotatedObject } from "../../../shared/evaluation/datasets/annotation.ts";
 import { objectsOfMask } from "../../../shared/evaluation/datasets/class-mask.ts";
 import { parseCoco } from "../../../shared/evaluation/datasets/coco.ts";
@@ -197,7 +197,7 @@ async function readObjects(
 /** What a failed item is listed with; a fault of ours is not hidden among them. */
 export function problemOf(what: string, error: unknown): Problem {
   if (error instanceof AppError) return { what, code: error.code, message: error.message };
-  return { what, code: "internal", message: error instanceof Error ? error.message : String(error) };
+  return { what, code: "internal", message: messageOf(error) };
 }
 
 /** Names that datasets give the file of class names. */

@@ -1,6 +1,6 @@
 /** @file A worker thread: settles the shards it is sent, one after another, with an engine of its own. */
 import { parentPort, workerData } from "node:worker_threads";
-import { AppError, type ErrorCode } from "../../../shared/errors.ts";
+import { AppError, type ErrorCode, messageOf } from "../../../shared/errors.ts";
 import { type ShardMessage, type ShardMode, type ShardOutcome, settleShard } from "../../../shared/sweeps/shard.ts";
 import { openDeps, type Place } from "./place.ts";
 
@@ -38,5 +38,5 @@ export async function serveShards(): Promise<void> {
 
 function sent(error: unknown): SentError {
   if (error instanceof AppError) return { code: error.code, message: error.message, context: { ...error.context } };
-  return { code: null, message: error instanceof Error ? error.message : String(error), context: {} };
+  return { code: null, message: messageOf(error), context: {} };
 }

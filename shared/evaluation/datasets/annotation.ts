@@ -1,5 +1,5 @@
 /** @file What an annotation says, whatever its format: objects on an image. Formats are read in the files beside. */
-import { AppError } from "../../errors.ts";
+import { AppError, messageOf } from "../../errors.ts";
 import type { Point, Rectangle, Size } from "../../imaging/geometry.ts";
 import type { Mask } from "../mask.ts";
 
@@ -42,7 +42,7 @@ export function parseJson(text: string, document: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw unreadableAnnotation(document, `it is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw unreadableAnnotation(document, `it is not JSON: ${messageOf(cause)}`);
   }
 }
 
