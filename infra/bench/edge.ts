@@ -2,28 +2,23 @@
  * @file `npm run bench:edge`: the deployed Worker in workerd next to the same work in this process, in one run: cold
  * and warm explanations, cached answers, memory, the size of the bundle.
  */
-import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createDeps } from "../../functions/deps.ts";
 import { nodePlatform } from "../../functions/node/platform.ts";
 import { readSettings } from "../../functions/settings.ts";
-import { exportModel } from "../../shared/onnx/export.ts";
 import { explainImage } from "../../shared/pipeline/explain.ts";
-import { publishModel } from "../../shared/pipeline/publish.ts";
 import { readQuestion } from "../../shared/pipeline/question.ts";
 import { webRuntime } from "../../shared/runtime/web.ts";
-import { defaultSpec } from "../../shared/saliency/spec.ts";
 import { openDirectoryStore } from "../../shared/storage/directory.ts";
-import type { ObjectStore } from "../../shared/storage/store.ts";
 import { integerOf, type Options, optionsHelp, readArgs } from "../cli/args.ts";
 import { bundleSize, sizeText } from "../deploy/size.ts";
 import { bundleWorker } from "../stack/bundle.ts";
-import { type Stack, startStack } from "../stack/stack.ts";
 import { nets } from "./nets.ts";
 import { freshPhoto } from "./photo.ts";
 import { median } from "./results.ts";
+import { ask, publishNet, startServing } from "./served.ts";
 
 const options: Options = {
   nets: { value: "NAMES", list: true, help: `which networks: ${Object.keys(nets).join(", ")}` },
@@ -37,7 +32,6 @@ const netsDefault = ["squeezenet1.1", "mobilenetv2"];
 /** The engine's code is compiled, and compiled better, during the first runs. */
 const warmUps = 8;
 const cachedHits = 200;
-const apiKey = randomBytes(24).toString("hex");
 
 interface EdgeResult {
   readonly net: string;
@@ -53,38 +47,16 @@ interface EdgeResult {
   readonly heapAfterBytes: number | null;
 }
 
-/** Makes the network a model that can be served. */
-async function publish(store: ObjectStore, net: string, bytes: Uint8Array): Promise<void> {
-  const card = JSON.stringify({ name: net, preprocessing: { family: "imagenet-squash" } });
-  await publishModel(store, { name: net, bytes, external: [], card: { text: card, labels: null } }, [defaultSpec]);
-}
-
 async function milliseconds(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-let caller = 0;
-
-/** Asks for an explanation; the rate limit, which is per address, is not what is measured. */
-async function ask(stack: Stack, pathAndQuery: string, body: Uint8Array<ArrayBuffer> | null, accept = "image/png") {
-  caller += 1;
-  const headers = {
-    authorization: `Bearer ${apiKey}`,
-    accept,
-    "cf-connecting-ip": `10.0.${caller >> 8}.${caller & 255}`,
-  };
-  const response = await stack.fetch(pathAndQuery, { method: body === null ? "GET" : "POST", headers, body });
-  const answer = new Uint8Array(await response.arrayBuffer());
-  if (!response.ok) throw new Error(new TextDecoder().decode(answer));
-  return { response, answer };
-}
-
 /** The same work in this process: decoding, inference, drawing, encoding; no HTTP and no bucket. */
 async function inProcess(net: string, folder: string): Promise<() => Promise<void>> {
   const store = await openDirectoryStore(folder);
-  await publish(store, net, exportModel(netNamed(net).graph));
+  await publishNet(store, net);
   const settings = await readSettings({});
   const { service } = createDeps(nodePlatform(store, webRuntime(), settings.policy), settings, () => {});
   const question = readQuestion({ model: net }, {});
@@ -98,35 +70,31 @@ async function inProcess(net: string, folder: string): Promise<() => Promise<voi
   };
 }
 
-function netNamed(name: string) {
-  const make = nets[name];
-  if (make === undefined) throw new RangeError(`no network "${name}"; there are ${Object.keys(nets).join(", ")}`);
-  return make();
-}
-
 async function measure(net: string, rounds: number, images: number): Promise<EdgeResult> {
   const folder = mkdtempSync(path.join(tmpdir(), "backlight-bench-"));
-  const digest = createHash("sha256").update(apiKey).digest("hex");
-  const stack = await startStack({ variables: { BACKLIGHT_MODEL: net, BACKLIGHT_API_KEYS: `bench:${digest}` } });
+  const stack = await startServing(net);
   try {
-    await publish(stack.store, net, exportModel(netNamed(net).graph));
-    const explain = () => ask(stack, "/v1/explain", freshPhoto());
-    const coldMs = await milliseconds(explain);
+    await publishNet(stack.store, net);
+    const explain = async (accept = "image/png") => {
+      const response = await ask(stack, "/v1/explain", { method: "POST", body: freshPhoto(), headers: { accept } });
+      return { response, answer: await response.arrayBuffer() };
+    };
+    const coldMs = await milliseconds(() => explain());
     const here = await inProcess(net, folder);
     const [warm, process]: [number[], number[]] = [[], []];
     for (let round = -warmUps; round < rounds; round += 1) {
-      const times = [await milliseconds(explain), await milliseconds(here)] as const;
+      const times = [await milliseconds(() => explain()), await milliseconds(here)] as const;
       if (round < 0) continue;
       warm.push(times[0]);
       process.push(times[1]);
     }
     const { response } = await explain();
     const known = response.headers.get("content-location") ?? "";
+    const cached = async () => (await ask(stack, known, { headers: { accept: "image/png" } })).arrayBuffer();
     const hits: number[] = [];
-    for (let i = 0; i < cachedHits; i += 1) hits.push(await milliseconds(() => ask(stack, known, null)));
+    for (let i = 0; i < cachedHits; i += 1) hits.push(await milliseconds(cached));
     const memory = async (): Promise<{ heapBytes: number; peakBytes: number }> =>
-      JSON.parse(new TextDecoder().decode((await ask(stack, "/v1/explain", freshPhoto(), "application/json")).answer))
-        .memory;
+      JSON.parse(new TextDecoder().decode((await explain("application/json")).answer)).memory;
     const { heapBytes, peakBytes } = await memory();
     for (let i = 0; i < images; i += 1) await explain();
     return {

@@ -1,12 +1,8 @@
 /** @file A sweep in one workerd against what the same Worker takes for one explanation it is asked for. */
-import { createHash, randomBytes } from "node:crypto";
-import { exportModel } from "../../shared/onnx/export.ts";
-import { publishModel } from "../../shared/pipeline/publish.ts";
-import { defaultSpec } from "../../shared/saliency/spec.ts";
 import type { SweepStatus } from "../../shared/sweeps/status.ts";
-import { type Stack, startStack } from "../stack/stack.ts";
-import { nets } from "./nets.ts";
+import type { Stack } from "../stack/stack.ts";
 import { freshPhoto } from "./photo.ts";
+import { ask, publishNet, startServing } from "./served.ts";
 import { median, type Row } from "./sweep-common.ts";
 
 const net = "squeezenet1.1";
@@ -16,22 +12,6 @@ const rounds = 3;
 /** Before and after each sweep; the engine's code is compiled, and compiled better, during the first. */
 const asked = 24;
 const pollMilliseconds = 250;
-const apiKey = randomBytes(24).toString("hex");
-
-let caller = 0;
-
-/** The rate limit, which is per address, is not what is measured. */
-async function ask(stack: Stack, pathAndQuery: string, init: RequestInit): Promise<Response> {
-  caller += 1;
-  const headers = {
-    ...init.headers,
-    authorization: `Bearer ${apiKey}`,
-    "cf-connecting-ip": `10.0.${caller >> 8}.${caller & 255}`,
-  };
-  const response = await stack.fetch(pathAndQuery, { ...init, headers });
-  if (!response.ok) throw new Error(await response.text());
-  return response;
-}
 
 /** Milliseconds of each of some explanations, one after another. */
 async function explainSome(stack: Stack): Promise<readonly number[]> {
@@ -55,20 +35,16 @@ async function sweepOnce(stack: Stack, id: string): Promise<number> {
   await ask(stack, "/v1/sweeps", { method: "POST", body, headers: { "content-type": "application/json" } });
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
-    const status = (await (await ask(stack, `/v1/sweeps/${id}`, {})).json()) as SweepStatus; // the API's own answer
+    const status = (await (await ask(stack, `/v1/sweeps/${id}`)).json()) as SweepStatus; // the API's own answer
     if (status.state === "complete") return (performance.now() - start) / images;
     if (status.counts.failed > 0) throw new Error(JSON.stringify(status.lastFailures));
   }
 }
 
 export async function measureEdge(): Promise<readonly Row[]> {
-  const digest = createHash("sha256").update(apiKey).digest("hex");
-  const stack = await startStack({ variables: { BACKLIGHT_MODEL: net, BACKLIGHT_API_KEYS: `bench:${digest}` } });
+  const stack = await startServing(net);
   try {
-    const make = nets[net];
-    if (make === undefined) throw new RangeError(`no network "${net}"`);
-    const card = { text: JSON.stringify({ name: net, preprocessing: { family: "imagenet-squash" } }), labels: null };
-    await publishModel(stack.store, { name: net, bytes: exportModel(make().graph), external: [], card }, [defaultSpec]);
+    await publishNet(stack.store, net);
     await explainSome(stack);
     const [sweeps, explanations, ratios]: [number[], number[], number[]] = [[], [], []];
     for (let round = 0; round < rounds; round += 1) {
