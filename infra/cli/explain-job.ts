@@ -1,8 +1,7 @@
 /** @file What one `explain` command works with, made ready before the first image is read: wrong usage shows here. */
 import { AppError } from "../../shared/errors.ts";
-import { type CardInfo, labelNotes, photosRefused, recipeFor } from "../../shared/explanation/card-info.ts";
+import { type CardInfo, labelNotes } from "../../shared/explanation/card-info.ts";
 import type { Circumstances } from "../../shared/explanation/document.ts";
-import { isOpenSize } from "../../shared/explanation/model-graph.ts";
 import type { Drawing } from "../../shared/explanation/picture.ts";
 import type { Region } from "../../shared/explanation/region.ts";
 import { readSums, type SumTarget, termsOf } from "../../shared/explanation/sums.ts";
@@ -12,10 +11,9 @@ import type { ExplainSpec, Method } from "../../shared/saliency/spec.ts";
 import type { Args } from "./args.ts";
 import { type Explainer, makeExplainer } from "./explainer.ts";
 import { ExplainerPool } from "./explainer-pool.ts";
-import { type LoadedModel, loadModel } from "./model.ts";
-import { readCardInfo } from "./recipe.ts";
-import { readRuntime } from "./runtime-args.ts";
-import { readInputSize, readRegion, readSpec, type Size } from "./spec-args.ts";
+import type { LoadedModel } from "./model.ts";
+import { openPhotoModel } from "./photo-model.ts";
+import { readRegion, readSpec } from "./spec-args.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -47,18 +45,7 @@ type Chosen = Pick<ExplainJob, "out" | "write" | "sheet" | "drawing" | "terminal
 /** Loads the model, compiles an explainer a method, and resolves the targets. */
 export async function prepareJob(args: Args, chosen: Chosen): Promise<ExplainJob> {
   const { terminal } = chosen;
-  const asked = args.text("model");
-  if (asked === undefined) {
-    throw new AppError("spec-invalid", "--model says which model to explain (an .onnx file or a catalogue name)");
-  }
-  const inputSize = readInputSize(args);
-  const runtime = await readRuntime(args);
-  terminal.progress(`reading ${asked}`);
-  const options = { inputSize, card: args.text("card"), environment: terminal.environment };
-  const declared = await loadModel(asked, options);
-  const card = await readCardInfo(declared);
-  const { recipe, notes } = tryRecipe(declared, card, inputSize);
-  const model = await atRecipeSize(declared, recipe, asked, options);
+  const { model, card, recipe, notes, runtime } = await openPhotoModel(args, terminal, "explain");
   const layerMaps = chosen.write.has("npy") || chosen.sheet === "grid";
   const region = readRegion(args);
   const terms = termsOf(args.list("target"), card.labels);
@@ -93,31 +80,6 @@ export async function prepareJob(args: Args, chosen: Chosen): Promise<ExplainJob
     region,
     pool: new ExplainerPool(runtime, model, terminal.progress),
   };
-}
-
-/** A model that takes no photos still takes arrays, so the refusal is kept for the first photo. */
-export function tryRecipe(
-  model: LoadedModel,
-  card: CardInfo,
-  size: Size | undefined,
-): { readonly recipe: Recipe | AppError; readonly notes: readonly string[] } {
-  try {
-    return recipeFor(model.input, card, size);
-  } catch (error) {
-    if (!photosRefused(error) || card.card !== null) throw error;
-    return { recipe: error, notes: [] };
-  }
-}
-
-/** A model that leaves its size open is explained at the recipe's: maps then have known extents. */
-export async function atRecipeSize(
-  model: LoadedModel,
-  recipe: Recipe | AppError,
-  asked: string,
-  options: Parameters<typeof loadModel>[1],
-): Promise<LoadedModel> {
-  if (recipe instanceof AppError || !isOpenSize(model.input)) return model;
-  return loadModel(asked, { ...options, inputSize: { height: recipe.height, width: recipe.width } });
 }
 
 /** The card's objective tensor and layers, where the command line says nothing else. */

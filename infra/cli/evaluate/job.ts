@@ -8,13 +8,12 @@ import { methodName, parseMethod } from "../../../shared/saliency/method.ts";
 import type { ExplainSpec } from "../../../shared/saliency/spec.ts";
 import { type Args, integerOf } from "../args.ts";
 import { isBucketAddress } from "../buckets.ts";
-import { atRecipeSize, tryRecipe, withCard } from "../explain-job.ts";
+import { withCard } from "../explain-job.ts";
 import { type Explainer, makeExplainer } from "../explainer.ts";
 import { ExplainerPool } from "../explainer-pool.ts";
-import { type LoadedModel, loadModel } from "../model.ts";
-import { readCardInfo } from "../recipe.ts";
-import { readRuntime } from "../runtime-args.ts";
-import { readInputSize, readSpec } from "../spec-args.ts";
+import type { LoadedModel } from "../model.ts";
+import { openPhotoModel } from "../photo-model.ts";
+import { readSpec } from "../spec-args.ts";
 import type { Terminal } from "../terminal.ts";
 import { type ClassFinder, classFinder } from "./classes.ts";
 import { type Dataset, openDataset, type Problem, problemOf } from "./dataset.ts";
@@ -60,24 +59,13 @@ const RANK_MAX = 1_000_000;
 
 /** Loads model and dataset, compiles the methods, opens the journal. `annotated`: what images show must be known. */
 export async function prepareEvaluation(args: Args, terminal: Terminal, annotated: Needed): Promise<EvaluateJob> {
-  const asked = args.text("model");
-  if (asked === undefined) {
-    throw new AppError("spec-invalid", "--model says which model to evaluate (an .onnx file or a catalogue name)");
-  }
   const out = args.text("out") ?? path.join("out", "evaluation");
   if (isBucketAddress(out)) {
     throw new AppError("spec-invalid", `--out is a folder of this machine, where the journal grows, not "${out}"`);
   }
-  const inputSize = readInputSize(args);
-  const runtime = await readRuntime(args);
-  terminal.progress(`reading ${asked}`);
-  const options = { inputSize, card: args.text("card"), environment: terminal.environment };
-  const declared = await loadModel(asked, options);
-  const card = await readCardInfo(declared);
-  const { recipe, notes } = tryRecipe(declared, card, inputSize);
+  const { model, card, recipe, notes, runtime } = await openPhotoModel(args, terminal, "evaluate");
   if (recipe instanceof AppError) throw recipe;
   for (const note of notes) terminal.note(`note: ${note}`);
-  const model = await atRecipeSize(declared, recipe, asked, options);
   const spec = withCard(readSpec(args, true), args, card);
   const problems: Problem[] = [];
   const methods = args.list("methods");
